@@ -1,0 +1,61 @@
+"""The journal: what happened, and the state it leads to."""
+
+from .call import Call, Phase, Waiting
+from .entry import (
+    Admitted,
+    AgentChanged,
+    Attempted,
+    Compacted,
+    Completion,
+    Decision,
+    Effect,
+    Ended,
+    Entry,
+    Input,
+    Nested,
+    Result,
+    Resumed,
+    Started,
+    Status,
+    Told,
+    Verdict,
+    Why,
+    dump_entry,
+    load_entry,
+)
+from .fold import fingerprint
+from .state import RunState
+from .store import MemoryStore, Session, Store
+from .trail import Trail
+
+__all__ = [
+    "Admitted",
+    "AgentChanged",
+    "Attempted",
+    "Call",
+    "Compacted",
+    "Completion",
+    "Decision",
+    "Effect",
+    "Ended",
+    "Entry",
+    "Input",
+    "MemoryStore",
+    "Nested",
+    "Phase",
+    "Result",
+    "Resumed",
+    "RunState",
+    "Session",
+    "Started",
+    "Status",
+    "Store",
+    "Told",
+    "Trail",
+    "Verdict",
+    "Waiting",
+    "Why",
+    "dump_entry",
+    "fingerprint",
+    "load_entry",
+]

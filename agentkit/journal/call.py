@@ -1,0 +1,98 @@
+"""One tool call of the newest assistant message, and how far it got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from agentkit.chat import ToolMessage
+
+from .entry import Admitted, Decision, Result, Why
+
+if TYPE_CHECKING:
+    from .state import RunState
+
+Phase = Literal["proposed", "ready", "approval", "external", "unknown", "done"]
+FAILED = frozenset({"error", "invalid", "timeout"})
+
+
+@dataclass(slots=True)
+class Call:
+    """A call by its identity `turn.ordinal` in its journal. A value: states replace it, they never change it."""
+
+    ref: str
+    id: str  # the wire id, as it is sent back; models repeat it, so it identifies nothing
+    name: str
+    text: str  # the arguments as the model wrote them
+    agent: str
+    type: str = "function"
+    admitted: Admitted | None = None
+    attempt: int = 0  # how often it was started
+    decision: Decision | None = None
+    result: Result | None = None
+    child: RunState | None = None
+    _message: ToolMessage | None = None
+
+    @property
+    def phase(self) -> Phase:
+        """How far the call is: a function of its entries alone."""
+        if self.result is not None:
+            return "done"
+        admitted = self.admitted
+        if admitted is None:
+            return "proposed"
+        verdict = self.decision.verdict if self.decision else ""
+        if verdict in ("deny", "tell_model"):
+            return "done"
+        if self.attempt and admitted.effect == "write" and not admitted.nested and verdict != "retry":
+            return "unknown"
+        if admitted.wants == "external":
+            return "external"
+        if admitted.wants == "approval" and not verdict and not self.attempt:
+            return "approval"
+        return "ready"
+
+    @property
+    def arguments(self) -> str:
+        """The arguments it runs with: admitted, or edited by whoever approved them."""
+        if self.decision is not None and self.decision.arguments is not None:
+            return self.decision.arguments
+        return self.admitted.arguments if self.admitted else self.text
+
+    @property
+    def content(self) -> str:
+        """The text of its tool message, whatever happened."""
+        if self.result is not None:
+            return self.result.content
+        verdict = self.decision.verdict if self.decision else ""
+        if verdict == "deny":
+            reason = self.decision.reason if self.decision else ""
+            return f"denied: {reason}" if reason else "denied: the call was not approved"
+        if verdict == "tell_model" or self.phase == "unknown":
+            return "unknown: the call was started, and its outcome was never recorded"
+        return "cancelled: the call did not run"
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended in a way that counts against the tool's `max_failures`."""
+        return self.result is not None and self.result.status in FAILED
+
+    def tool_message(self) -> ToolMessage:
+        """The one tool message of this call."""
+        if self._message is not None and self._message.content == self.content:
+            return self._message
+        self._message = ToolMessage(tool_call_id=self.id, content=self.content)
+        return self._message
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A call that waits for somebody outside: for an approval, a result, or a word about its unknown outcome.
+
+    `call` is its identity, with the calls above it for an agent that runs as a tool: `0.1` or `0.1/2.0`.
+    """
+
+    call: str
+    tool: str
+    arguments: str
+    why: Why
