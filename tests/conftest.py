@@ -1,0 +1,18 @@
+"""What every test gets: both event loops, and an environment without keys."""
+
+import os
+
+import pytest
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def environment_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own endpoint must neither be asked nor change what a test sees."""
+    for name in list(os.environ):
+        if name.startswith(("AGENTKIT_", "OPENAI_")):
+            monkeypatch.delenv(name)
