@@ -1,0 +1,44 @@
+"""Every example runs on a machine without a network and without a key, and does what it says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+WORDS = {
+    "01_quickstart.py": ["Boston", "Paris", "14.5", "RunResult(done"],
+    "02_streaming.py": ["A short history of bees", "reading the catalogue (1 of 2)", '"event":"RunFinished"'],
+    "03_structured_output.py": ["invoice A-1027", "EUR"],
+    "04_context_and_deps.py": ["4 pieces of lamp", "ordered 6 x chair for Bob", "chairs now: 6", "2 pieces of desk"],
+    "05_approval.py": ["waits for approval", "paid:     []", "paid:     ['850.00 to rent']"],
+    "06_support_desk.py": [
+        "desk",
+        "order 8 goes to 9 Harbour Street",
+        "already shipped",
+        "approved",
+        "denied",
+        "refunded: 49.0 for order 7, 0.0 for order 8",
+    ],
+}
+
+
+def run_example(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(EXAMPLES / name)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_the_example_runs_offline_and_prints_what_it_promises(name: str, tmp_path: Path) -> None:
+    done = run_example(name, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    missing = [word for word in WORDS[name] if word not in done.stdout]
+    assert missing == [], done.stdout
+
+
+def test_the_quickstart_runs_two_calls_in_parallel(tmp_path: Path) -> None:
+    lines = run_example("01_quickstart.py", tmp_path).stdout.splitlines()
+    calls = [line for line in lines if line.startswith("  get_weather")]
+    assert [line.endswith("started") for line in calls] == [True, True, False, False]
