@@ -5,9 +5,8 @@
 Runs offline. With OPENAI_API_KEY (or AGENTKIT_BASE_URL, AGENTKIT_API_KEY) and AGENTKIT_MODEL set, a real model answers.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from agentkit import Agent, TextDelta, ToolFinished, ToolStarted, model_from_environment, tool
 
@@ -27,13 +26,13 @@ async def get_weather(city: str, unit: Literal["celsius", "fahrenheit"] = "celsi
 
 
 @tool(effect="read")
-def current_time(zone: str) -> str:
-    """The time of day in a time zone.
+def current_time(hours_from_utc: float) -> str:
+    """The time of day at a place.
 
     Args:
-        zone: IANA name, e.g. Europe/Paris
+        hours_from_utc: How far its clocks are ahead of UTC, e.g. 1 for Paris in winter
     """
-    return datetime.now(ZoneInfo(zone)).strftime("%H:%M")
+    return (datetime.now(UTC) + timedelta(hours=hours_from_utc)).strftime("%H:%M")
 
 
 agent = Agent(
