@@ -1,6 +1,6 @@
 """The journal: what happened, and the state it leads to."""
 
-from .call import Call, Phase, Waiting
+from .call import Call, Phase, Waiting, idempotency_key
 from .entry import (
     Admitted,
     AgentChanged,
@@ -24,6 +24,7 @@ from .entry import (
     load_entry,
 )
 from .fold import fingerprint
+from .history import mended
 from .state import RunState
 from .store import MemoryStore, Session, Store
 from .trail import Trail
@@ -57,5 +58,7 @@ __all__ = [
     "Why",
     "dump_entry",
     "fingerprint",
+    "idempotency_key",
     "load_entry",
+    "mended",
 ]

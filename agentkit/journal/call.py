@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -96,3 +97,8 @@ class Waiting:
     tool: str
     arguments: str
     why: Why
+
+
+def idempotency_key(run_id: str, ref: str, name: str, arguments: str) -> str:
+    """A key for a call that stays the same over every resume (64 hex digits), unlike the id the model gave it."""
+    return hashlib.sha256(f"{run_id}\0{ref}\0{name}\0{arguments}".encode(errors="replace")).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -171,12 +170,6 @@ class RunState:
                 raise ConfigurationError(f"no agent runs inside call {ref!r}")
             state = child
         return state
-
-    def idempotency_key(self, ref: str) -> str:
-        """A key for a call that stays the same over every resume (64 hex digits)."""
-        call = self.calls[ref]
-        parts = json.dumps([self.run_id, ref, call.name, call.arguments])
-        return hashlib.sha256(parts.encode()).hexdigest()
 
     def model_dump_json(self) -> str:
         """The state as plain JSON: a version and the entries. `model_validate_json` reads it anywhere."""

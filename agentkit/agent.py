@@ -1,0 +1,314 @@
+"""Agent: what a user writes. An immutable spec with verbs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Generic, TypedDict, TypeVar, cast, overload
+
+from anyio.from_thread import start_blocking_portal
+from typing_extensions import TypeForm, Unpack
+
+from agentkit.chat import MESSAGES, Message, Part, Settings, UserMessage
+from agentkit.errors import ConfigurationError
+from agentkit.journal import Input, Resumed, RunState, Session, mended
+from agentkit.models import Model, resolve
+from agentkit.run.around import Middleware
+from agentkit.run.limits import Limits
+from agentkit.run.loop import execute, run_child
+from agentkit.run.nested import agent_tool
+from agentkit.run.result import RunResult
+from agentkit.run.run import Emit, Journal, Run, Shared
+from agentkit.run.spec import AgentSpec, Choose, Instructions, Team
+from agentkit.run.stream import RunStream, SyncRunStream
+from agentkit.run.sync import refuse_running_loop, run_in_thread_loop
+from agentkit.tools import Tool, tools_of
+
+Deps = TypeVar("Deps")
+Out = TypeVar("Out", covariant=True)
+D = TypeVar("D")
+O = TypeVar("O")  # noqa: E741  the output type, as Out is the class's
+
+RunInput = str | Sequence[Part] | Sequence[Message] | Sequence[dict[str, Any]] | RunState | None
+Handoffs = Sequence["Agent[Any, Any]"] | Callable[[], Sequence["Agent[Any, Any]"]]
+
+
+class AgentOptions(TypedDict, total=False):
+    """The optional keywords of Agent, with their types."""
+
+    name: str
+    instructions: Instructions
+    tools: Sequence[object]
+    settings: Settings
+    limits: Limits
+    handoffs: Handoffs
+    middleware: Sequence[Middleware]
+    early_start: bool | None
+    choose: Choose
+
+
+class RunOptions(TypedDict, total=False):
+    """The optional keywords of the verbs, with their types."""
+
+    session: Session | None
+    settings: Settings | None
+    limits: Limits | None
+    middleware: Sequence[Middleware]
+
+
+class Agent(Generic[Deps, Out]):
+    """A model, tools and instructions; `run` answers with them.
+
+    model: a name ("gpt-5": its endpoint and key come from the environment; "offline": the built-in OfflineModel)
+    or any Model. deps: the type of what tools get as `ctx.deps`. output: str, or a type the answer is read as.
+    Raises ConfigurationError at construction for anything that cannot work.
+    """
+
+    @overload
+    def __init__(self: Agent[None, str], model: str | Model, **options: Unpack[AgentOptions]) -> None: ...
+    @overload
+    def __init__(
+        self: Agent[None, O], model: str | Model, *, output: TypeForm[O], **options: Unpack[AgentOptions]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Agent[D, str], model: str | Model, *, deps: type[D], **options: Unpack[AgentOptions]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Agent[D, O],
+        model: str | Model,
+        *,
+        deps: type[D],
+        output: TypeForm[O],
+        **options: Unpack[AgentOptions],
+    ) -> None: ...
+    def __init__(
+        self,
+        model: str | Model,
+        *,
+        deps: Any = None,
+        output: Any = str,
+        name: str = "agent",
+        instructions: Instructions = "",
+        tools: Sequence[object] = (),
+        settings: Settings | None = None,
+        limits: Limits | None = None,
+        handoffs: Handoffs = (),
+        middleware: Sequence[Middleware] = (),
+        early_start: bool | None = None,
+        choose: Choose = "first",
+    ) -> None:
+        self.spec = AgentSpec(
+            model=resolve(model),
+            name=name,
+            instructions=instructions,
+            tools=tools_of(tools),
+            output_type=output,
+            deps_type=deps,
+            settings=settings or Settings(),
+            limits=limits or Limits(),
+            handoffs=_specs(handoffs),
+            middleware=tuple(middleware),
+            early_start=early_start,
+            choose=choose,
+        )
+        self._team = Team(self.spec, self.spec.limits)
+        self._override: ContextVar[Agent[Any, Any] | None] = ContextVar(f"override_{name}", default=None)
+        _check(self.spec)
+
+    def replace(self, **changes: Any) -> Agent[Deps, Out]:
+        """The same agent with other fields: `agent.replace(instructions="...")`."""
+        spec = self.spec
+        fields: dict[str, Any] = {
+            "model": spec.model,
+            "deps": spec.deps_type,
+            "output": spec.output_type,
+            "name": spec.name,
+            "instructions": spec.instructions,
+            "tools": spec.tools,
+            "settings": spec.settings,
+            "limits": spec.limits,
+            "middleware": spec.middleware,
+            "early_start": spec.early_start,
+            "choose": spec.choose,
+        }
+        unknown = set(changes) - set(fields) - {"handoffs"}
+        if unknown:
+            raise ConfigurationError(f"Agent has no field {', '.join(sorted(unknown))}; fields: {', '.join(fields)}")
+        made = cast("Agent[Deps, Out]", Agent(**{**fields, **changes}))
+        if "handoffs" not in changes:
+            made._adopt(replace(made.spec, handoffs=spec.handoffs))
+        return made
+
+    def _adopt(self, spec: AgentSpec) -> None:
+        self.spec, self._team = spec, Team(spec, spec.limits)
+
+    @contextmanager
+    def override(self, **changes: Any) -> Iterator[None]:
+        """Inside the block this agent runs with other fields: `with agent.override(model=ScriptedModel([...])):`."""
+        token = self._override.set((self._override.get() or self).replace(**changes))
+        try:
+            yield
+        finally:
+            self._override.reset(token)
+
+    @overload
+    async def run(self: Agent[None, O], input: RunInput, **options: Unpack[RunOptions]) -> RunResult[O]: ...
+    @overload
+    async def run(self: Agent[D, O], input: RunInput, *, deps: D, **options: Unpack[RunOptions]) -> RunResult[O]: ...
+    async def run(self, input: RunInput, *, deps: Any = None, **options: Unpack[RunOptions]) -> RunResult[Any]:
+        """Run until there is an answer or a call waits. Raises AgentKitError with the state to continue from.
+
+        input: text, content parts, messages, a RunState to go on from, or None to go on in the session.
+        """
+        return await execute(await self._prepare(input, deps, None, False, **options))
+
+    @overload
+    def run_sync(self: Agent[None, O], input: RunInput, **options: Unpack[RunOptions]) -> RunResult[O]: ...
+    @overload
+    def run_sync(self: Agent[D, O], input: RunInput, *, deps: D, **options: Unpack[RunOptions]) -> RunResult[O]: ...
+    def run_sync(self, input: RunInput, *, deps: Any = None, **options: Unpack[RunOptions]) -> RunResult[Any]:
+        """`run` for code without an event loop; inside one it raises ConfigurationError."""
+        refuse_running_loop("run_sync", "`await agent.run(...)`")
+
+        async def main() -> RunResult[Any]:
+            return await execute(await self._prepare(input, deps, None, False, **options))
+
+        return run_in_thread_loop(main(), self._active()._team)
+
+    @overload
+    def stream(self: Agent[None, O], input: RunInput, **options: Unpack[RunOptions]) -> RunStream[O]: ...
+    @overload
+    def stream(self: Agent[D, O], input: RunInput, *, deps: D, **options: Unpack[RunOptions]) -> RunStream[O]: ...
+    def stream(self, input: RunInput, *, deps: Any = None, **options: Unpack[RunOptions]) -> RunStream[Any]:
+        """The events of a run: `async with agent.stream(...) as run: async for event in run: ...`.
+
+        Leaving the block cancels the run.
+        """
+
+        async def prepare(emit: Emit) -> Run:
+            return await self._prepare(input, deps, emit, True, **options)
+
+        return RunStream(prepare)
+
+    @overload
+    def stream_sync(self: Agent[None, O], input: RunInput, **options: Unpack[RunOptions]) -> SyncRunStream[O]: ...
+    @overload
+    def stream_sync(
+        self: Agent[D, O], input: RunInput, *, deps: D, **options: Unpack[RunOptions]
+    ) -> SyncRunStream[O]: ...
+    def stream_sync(self, input: RunInput, *, deps: Any = None, **options: Unpack[RunOptions]) -> SyncRunStream[Any]:
+        """`stream` for code without an event loop; the run lives in a helper thread."""
+        refuse_running_loop("stream_sync", "`async with agent.stream(...)`")
+        stream: RunStream[Any] = RunStream(lambda emit: self._prepare(input, deps, emit, True, **options))
+        return SyncRunStream(start_blocking_portal(), stream)
+
+    def as_tool(self, name: str | None = None, description: str | None = None, **options: Any) -> Tool[..., Any]:
+        """This agent as a tool of another: it gets one text and gives back its output.
+
+        options: those of `tool`. A call that waits inside it pauses the caller.
+        """
+        about = description or f"Ask the agent {self.spec.name}."
+        return agent_tool(self.spec, name or self.spec.name, about, **options)
+
+    async def __aenter__(self) -> Agent[Deps, Out]:
+        for spec in self._team.specs.values():
+            if hasattr(spec.model, "__aenter__"):
+                await spec.model.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for spec in self._team.specs.values():
+            if hasattr(spec.model, "__aexit__"):
+                await spec.model.__aexit__(kind, error, trace)
+
+    def _active(self) -> Agent[Any, Any]:
+        return self._override.get() or self
+
+    async def _prepare(
+        self,
+        input: RunInput,
+        deps: Any,
+        emit: Emit | None,
+        stream: bool,
+        *,
+        session: Session | None = None,
+        settings: Settings | None = None,
+        limits: Limits | None = None,
+        middleware: Sequence[Middleware] = (),
+    ) -> Run:
+        spec = self._active().spec
+        if settings is not None:
+            spec = replace(spec, settings=spec.settings.merged(settings))
+        team = self._active()._team if settings is None else Team(spec, spec.limits)
+        if spec.deps_type is not None and deps is None:
+            raise ConfigurationError(
+                f"agent {spec.name!r} was made with deps={spec.deps_type.__name__}: give the run deps=..."
+            )
+        state = await _begin(input, session, spec.name)
+        journal = Journal(state, session.store if session is not None else None)
+        streams = stream or spec.early_start is True
+        shared = Shared(journal, deps, emit, (*spec.middleware, *middleware), streams, run_child)
+        return Run(team.with_limits(limits), shared)
+
+    def __repr__(self) -> str:
+        return f"Agent({self.spec.name!r}, tools={[tool.name for tool in self.spec.tools]})"
+
+
+async def _begin(input: RunInput, session: Session | None, agent: str) -> RunState:
+    """The state a run starts from: a journal that goes on, or one with a new input."""
+    if isinstance(input, RunState):
+        if session is None and input.saved:
+            raise ConfigurationError("this state belongs to a stored session: give the run session=store.session(...)")
+        if session is not None and input.journal != session.id:
+            raise ConfigurationError(f"this state belongs to another session than {session.id!r}")
+        return input if session is None else input.apply(Resumed(uuid.uuid4().hex))
+    if input is None:
+        if session is None:
+            raise ConfigurationError("run(None) goes on in a session: give session=...")
+        return (await session.load()).apply(Resumed(uuid.uuid4().hex))
+    state = await session.load() if session is not None else RunState(journal=uuid.uuid4().hex)
+    return state.apply(Input(uuid.uuid4().hex, agent, _messages(input)))
+
+
+def _messages(input: str | Sequence[Any]) -> tuple[Message, ...]:
+    """What a user gave, as messages: a text and content parts are one user message."""
+    if isinstance(input, str):
+        return (UserMessage(content=input),)
+    items = tuple(input)
+    if not items:
+        raise ConfigurationError("the input is empty: give a text, content parts or messages")
+    first = items[0]
+    if isinstance(first, Part) or (isinstance(first, dict) and "role" not in first):
+        return (UserMessage.model_validate({"content": items}),)
+    return mended(MESSAGES.validate_python(items))
+
+
+def _specs(handoffs: Handoffs) -> tuple[AgentSpec, ...] | Callable[[], tuple[AgentSpec, ...]]:
+    if callable(handoffs):
+        later: Callable[[], Iterable[Agent[Any, Any]]] = handoffs
+        return lambda: tuple(agent.spec for agent in later())
+    return tuple(agent.spec for agent in handoffs)
+
+
+def _check(spec: AgentSpec) -> None:
+    """What can be wrong with an agent, found when it is made."""
+    _ = spec.output
+    if not callable(spec.handoffs):
+        _ = spec.by_name
+    for tool in spec.tools:
+        wanted = tool.deps_type
+        if wanted is None or not isinstance(wanted, type) or not isinstance(spec.deps_type, type):
+            continue
+        if not issubclass(spec.deps_type, wanted):
+            raise ConfigurationError(
+                f"tool {tool.name!r} takes Context[{wanted.__name__}], but agent {spec.name!r} has "
+                f"deps={spec.deps_type.__name__}; give both the same type"
+            )

@@ -1,0 +1,78 @@
+"""Middleware: layers around the run, each model request and each tool call."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, TypeVar
+
+from agentkit.chat import ChatCompletion, ChatRequest, Message
+from agentkit.tools import Arguments, Context, Tool
+
+from .result import RunResult
+
+V = TypeVar("V")
+R = TypeVar("R")
+Proceed = Callable[[V], Awaitable[R]]
+
+
+@dataclass(frozen=True, slots=True)
+class RunCall:
+    """What `around_run` sees: the run's input messages and its context."""
+
+    messages: tuple[Message, ...]
+    context: Context[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """What `around_model` sees. To change the request, proceed with `dataclasses.replace(call, request=...)`."""
+
+    request: ChatRequest
+    context: Context[Any]
+    compact: Callable[[int, Message], None]
+    """`compact(up_to, summary)`: from the next turn on, the first `up_to` messages are replaced by the summary."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRun:
+    """What `around_tool` sees: the tool, its valid arguments, the context of this call."""
+
+    tool: Tool[..., Any]
+    arguments: Arguments
+    context: Context[Any]
+
+
+class Middleware:
+    """Override what you need; each method gets a value and `proceed`, and returns what proceed returned."""
+
+    async def around_run(self, call: RunCall, proceed: Proceed[RunCall, RunResult[Any]]) -> RunResult[Any]:
+        """Around the whole run."""
+        return await proceed(call)
+
+    async def around_model(self, call: ModelCall, proceed: Proceed[ModelCall, ChatCompletion]) -> ChatCompletion:
+        """Around each model request; it may be asked again."""
+        return await proceed(call)
+
+    async def around_tool(self, call: ToolRun, proceed: Proceed[ToolRun, object]) -> object:
+        """Around each tool call; a write tool runs at most once however often proceed is called."""
+        return await proceed(call)
+
+
+def onion(layers: tuple[Middleware, ...], method: str, core: Proceed[V, R]) -> Proceed[V, R]:
+    """`core` wrapped in every layer that overrides the method, the first layer outermost."""
+
+    def wrap(inner: Proceed[V, R], layer: Middleware) -> Proceed[V, R]:
+        around = getattr(layer, method)
+
+        async def proceed(value: V) -> R:
+            result: R = await around(value, inner)
+            return result
+
+        return proceed
+
+    if not layers:
+        return core
+    plain = getattr(Middleware, method)
+    return reduce(wrap, [layer for layer in reversed(layers) if getattr(type(layer), method) is not plain], core)

@@ -1,0 +1,196 @@
+"""Asking the model: the request out of the state, the answer into the journal."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pydantic_core import from_json
+
+from agentkit.chat import ChatCompletion, ChatRequest, Choice, Message, Settings
+from agentkit.errors import (
+    BadRequest,
+    ConfigurationError,
+    ContentFiltered,
+    ModelError,
+    ModelRefused,
+    OutputTruncated,
+    ProtocolError,
+    ServerFailed,
+)
+from agentkit.journal import Attempted, Compacted, Completion, Told
+
+from .around import ModelCall, onion
+from .choose import choose
+from .early import EarlyStarts
+from .events import ToolProposed, ToolUse
+from .run import Run
+from .spec import AgentSpec
+
+log = logging.getLogger("agentkit")
+
+
+async def ask(run: Run, conclude: bool) -> None:
+    """One model turn. Raises ModelError when it gave no usable message."""
+    request = await request_for(run, conclude)
+    spec = run.spec
+    teller: EarlyStarts | None = None
+
+    async def core(call: ModelCall) -> ChatCompletion:
+        nonlocal teller
+        if teller is not None:  # a middleware asks again: nothing carries over
+            await teller.restart("asked again")
+        teller = EarlyStarts(run) if run.shared.stream else None
+        return await spec.model.complete(call.request, teller.on_chunk if teller is not None else None)
+
+    middleware = run.shared.middleware
+    try:
+        if middleware:
+            call = ModelCall(request, run.context(), lambda up_to, summary: _compact(run, up_to, summary))
+            completion = await onion(middleware, "around_model", core)(call)
+        else:
+            teller = EarlyStarts(run) if run.shared.stream else None
+            completion = await spec.model.complete(request, teller.on_chunk if teller is not None else None)
+        picked = _picked(run, completion)
+    except BaseException as error:
+        if teller is not None:
+            await teller.drop()
+        if _asked_again(run, error):
+            return
+        raise
+    _record(run, completion, picked)
+    if teller is not None:
+        await teller.keep(picked.message)
+    for call_ in run.state.calls.values():
+        await run.tell(ToolProposed(ToolUse(call_.ref, call_.name, call_.text)))
+
+
+def _record(run: Run, completion: ChatCompletion, picked: Choice) -> None:
+    run.shared.completions.append(completion)
+    run.record(Completion(picked.message, picked.finish_reason, completion.usage))
+    usage = completion.usage
+    log.info(
+        "agent %s turn %d: %s, %d calls, %s tokens",
+        run.state.agent,
+        run.state.turn,
+        picked.finish_reason,
+        len(picked.message.calls),
+        usage.total_tokens if usage is not None else "unknown",
+    )
+
+
+def _compact(run: Run, up_to: int, summary: Message) -> None:
+    kept = run.state.messages[up_to:]
+    if run.state.open_calls or not 0 < up_to <= len(run.state.messages):
+        raise ConfigurationError(f"compact(up_to={up_to}): only the settled messages of the conversation can be replaced")
+    run.record(Compacted((summary, *kept)))
+
+
+def _asked_again(run: Run, error: BaseException) -> bool:
+    """Write down a failed request; whether the model itself went wrong and is simply asked again (Q27, Q53)."""
+    if not isinstance(error, ModelError):
+        return False
+    again = isinstance(error, BadRequest) and error.code == "tool_use_failed"
+    again = (again or isinstance(error, _Malformed)) and run.state.repairs < run.team.limits.repairs
+    run.record(Attempted(type(error).__name__, error.text, getattr(error, "usage", None), repair=again and _silent(error)))
+    if again and isinstance(error, BadRequest):
+        run.record(Told("repair", "Your tool call could not be read. Call the tool again with valid JSON arguments."))
+    return again
+
+
+def _silent(error: ModelError) -> bool:
+    return isinstance(error, _Malformed)
+
+
+class _Malformed(ProtocolError):
+    """The provider says that the model wrote a call nobody can read."""
+
+
+def _picked(run: Run, completion: ChatCompletion) -> Choice:
+    """The choice that goes on, when its message may be used. Raises the ModelError that says why not."""
+    if not completion.choices:
+        raise ProtocolError("the endpoint answered without choices")
+    usable = [choice for choice in completion.choices if _problem(run, choice, completion) is None]
+    if not usable:
+        first = completion.choices[0]
+        problem = _problem(run, first, completion) or ProtocolError("no choice can be used")
+        problem.usage = completion.usage  # type: ignore[attr-defined]  # its tokens are journaled with it
+        raise problem
+    return choose(run.spec.choose, usable)
+
+
+def _problem(run: Run, choice: Choice, completion: ChatCompletion) -> ModelError | None:
+    message, reason = choice.message, choice.finish_reason or ""
+    text = message.text
+    if reason == "length" or _cut_call(run, choice, completion):
+        return OutputTruncated("the message was cut by its token limit; no call of it was run", text=text)
+    if reason == "content_filter":
+        return ContentFiltered("the provider's content filter cut the message; no call of it was run", text=text)
+    if message.refusal and not message.calls:
+        return ModelRefused(f"the model refused: {message.refusal}", text=message.refusal)
+    if reason == "error":
+        return ServerFailed("the provider reports an error inside its answer", status=200, body=text[:300])
+    if "malformed" in reason.lower():
+        return _Malformed(f"the provider reports {reason}: the model's call cannot be read", text=text)
+    if reason == "tool_calls" and not message.calls and not text:
+        return ProtocolError("the answer is empty: it announces tool calls and has none")
+    return None
+
+
+def _cut_call(run: Run, choice: Choice, completion: ChatCompletion) -> bool:
+    """Q29: a call cut by the token limit although the finish reason does not say so."""
+    calls = choice.message.calls
+    if not calls or completion.usage is None or _is_object(calls[-1].text):
+        return False
+    settings = run.spec.settings
+    limit = settings.max_completion_tokens or settings.max_tokens
+    return limit is not None and (completion.usage.completion_tokens or 0) >= limit
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(from_json(text), dict)
+    except ValueError:
+        return False
+
+
+async def request_for(run: Run, conclude: bool) -> ChatRequest:
+    """The next request. Built and checked once for what stays; a turn only adds messages."""
+    spec = run.spec
+    names = await _offered(run, spec)
+    forced = run.state.turns == 0 and spec.settings.tool_choice not in (None, "auto", "none")
+    key = (names, conclude, forced)
+    template = spec.templates.get(key)
+    messages = await run.messages()
+    if template is None:
+        settings = _settings(spec, conclude, forced, bool(names))
+        template = ChatRequest.of(
+            str(getattr(spec.model, "name", "") or type(spec.model).__name__),
+            messages,
+            tuple(spec.by_name[name].definition for name in names),
+            settings,
+            spec.output.format if spec.output is not None else None,
+        )
+        spec.templates[key] = template
+    return template.with_messages(messages)
+
+
+async def _offered(run: Run, spec: AgentSpec) -> tuple[str, ...]:
+    if all(tool.when is None for tool in spec.by_name.values()):
+        return tuple(spec.by_name)
+    context = run.context()
+    return tuple([name for name, tool in spec.by_name.items() if await tool.offered(context)])
+
+
+def _settings(spec: AgentSpec, conclude: bool, forced: bool, tools: bool) -> Settings:
+    settings = spec.settings
+    changes: dict[str, Any] = {}
+    if not tools:
+        changes = {"tool_choice": None, "parallel_tool_calls": None}
+    elif conclude:
+        changes = {"tool_choice": "none"}
+    elif not forced and settings.tool_choice not in (None, "auto", "none"):
+        changes = {"tool_choice": None}  # `required` and named choices hold for a run's first turn (they would never end)
+    return settings.model_copy(update=changes) if changes else settings
+
+

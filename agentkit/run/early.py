@@ -1,0 +1,138 @@
+"""Telling the story of a streamed message, and starting its `read` calls while it streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from agentkit.chat import Delta, PartialCall, PartialCompletion, ResponseMessage
+from agentkit.errors import ToolError
+from agentkit.tools import Arguments, Tool
+
+from .events import PartialOutput, ReasoningDelta, RefusalDelta, Restarted, TextDelta
+from .nested import team_of
+from .perform import Outcome, perform
+from .run import Run
+
+
+@dataclass(eq=False)
+class EarlyCall:
+    """A read call that runs before its message is complete."""
+
+    name: str
+    arguments: Arguments
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    done: anyio.Event = field(default_factory=anyio.Event)
+    outcome: Outcome | None = None
+
+
+class EarlyStarts:
+    """Follows one streamed message: tells its deltas, starts what is provably complete, keeps or drops it."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._emit = run.shared.emit if not run.path else None
+        self._partial: PartialCompletion | None = None
+        self._started: dict[int, EarlyCall] = {}
+        self._looked_at: set[int] = set()
+        self._enabled = run.shared.group is not None and run.spec.early_start is not False
+        self._read = 0  # characters of structured output already told
+
+    async def on_chunk(self, chunk: dict[str, Any], partial: PartialCompletion) -> None:
+        """Called by the model for each chunk, the live accumulator travelling along."""
+        if partial is not self._partial:
+            if self._partial is not None:
+                await self.restart("the model began its message again")
+            self._partial = partial
+        emit = self._emit
+        for delta in partial.deltas:
+            if emit is None:
+                break
+            if delta.kind == "content":
+                await emit(TextDelta(delta.text, delta.choice))
+                if self._run.spec.output_type is not str:
+                    await self._tell_output(delta, partial)
+            elif delta.kind == "reasoning":
+                await emit(ReasoningDelta(delta.text, delta.choice))
+            elif delta.kind == "refusal":
+                await emit(RefusalDelta(delta.text, delta.choice))
+        if self._enabled and 0 in partial.choices and partial.choices[0].calls:
+            self._start_complete(partial.choices[0].calls)
+
+    async def _tell_output(self, delta: Delta, partial: PartialCompletion) -> None:
+        output = self._run.spec.output
+        text = partial.choices[delta.choice].text
+        if output is None or self._emit is None or len(text) - self._read < max(1, len(text) // 50):
+            return  # parsing the whole text for each delta of a long one would be quadratic
+        self._read = len(text)
+        value = output.partial(text)
+        if value is not None:
+            await self._emit(PartialOutput(value, delta.choice))
+
+    def _start_complete(self, calls: list[PartialCall]) -> None:
+        for ordinal, call in enumerate(calls):
+            if ordinal in self._looked_at or not call.closed:
+                continue
+            self._looked_at.add(ordinal)
+            tool = self._run.spec.by_name.get(call.name)
+            if tool is None or tool.effect != "read" or not _free(tool):
+                continue
+            try:
+                arguments = tool.validate(call.arguments)
+            except ToolError:
+                continue  # told to the model when the message is complete
+            self._start(ordinal, tool, arguments)
+
+    def _start(self, ordinal: int, tool: Tool[..., Any], arguments: Arguments) -> None:
+        group = self._run.shared.group
+        if group is None:
+            return
+        early = self._started[ordinal] = EarlyCall(tool.name, arguments)
+        ref = f"{self._run.state.turn}.{ordinal}"
+
+        async def work() -> None:
+            with early.scope:
+                early.outcome = await perform(self._run, tool, arguments, ref)
+            early.done.set()
+
+        group.start_soon(work)
+
+    async def restart(self, reason: str) -> None:
+        """The message begins again: what was started on it is dropped."""
+        await self.drop()
+        self._partial, self._looked_at, self._read = None, set(), 0
+        if self._emit is not None:
+            await self._emit(Restarted(reason))
+
+    async def drop(self) -> None:
+        """The message was not completed: cancel what runs, forget what came."""
+        for early in self._started.values():
+            early.scope.cancel()
+        self._started = {}
+
+    async def keep(self, message: ResponseMessage) -> None:
+        """The message is complete: calls that it really has keep running, the others are dropped."""
+        run, calls = self._run, message.calls
+        turn = run.state.turn - 1
+        for ordinal, early in self._started.items():
+            same = ordinal < len(calls) and calls[ordinal].name == early.name
+            if same and _same_arguments(run, early, calls[ordinal].text):
+                run.early[f"{turn}.{ordinal}"] = early
+            else:
+                early.scope.cancel()
+        self._started = {}
+
+
+def _free(tool: Tool[..., Any]) -> bool:
+    """Whether a call of the tool needs nobody's leave: no approval, lock, predicate, nested agent or outside answer."""
+    plain = tool.approval is False and tool.lock is None and tool.when is None
+    return plain and not tool.external and team_of(tool) is None and not tool.name.startswith("transfer_to_")
+
+
+def _same_arguments(run: Run, early: EarlyCall, text: str) -> bool:
+    try:
+        return run.spec.by_name[early.name].validate(text).json == early.arguments.json
+    except ToolError:
+        return False

@@ -1,0 +1,135 @@
+"""What a run tells while it happens: a closed union of small values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import to_json
+
+from agentkit.journal import Result, Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A call as events show it: its identity in the journal, its tool, its arguments as JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The run begins, or goes on."""
+
+    run_id: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the answer's text."""
+
+    text: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """A piece of the model's reasoning, where the provider shows it."""
+
+    text: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalDelta:
+    """A piece of a refusal."""
+
+    text: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PartialOutput:
+    """As much of the structured output as is there; plain JSON, not validated."""
+
+    value: Any
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolProposed:
+    """The model asks for a call; nothing of it has run."""
+
+    call: ToolUse
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    """A call's function runs."""
+
+    call: ToolUse
+
+
+@dataclass(frozen=True, slots=True)
+class ToolProgress:
+    """A tool tells how far it is (`ctx.progress`)."""
+
+    call: ToolUse
+    message: str
+    done: float | None = None
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A call is over; `result.status` tells how, `result.content` is what the model reads."""
+
+    call: ToolUse
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChanged:
+    """Another agent of the team speaks from here on."""
+
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The model's message is told again from its beginning: drop what was shown of it."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The run is over: "done" or "waiting"."""
+
+    status: str
+
+
+Event = (
+    RunStarted
+    | TextDelta
+    | ReasoningDelta
+    | RefusalDelta
+    | PartialOutput
+    | ToolProposed
+    | ToolStarted
+    | ToolProgress
+    | ToolFinished
+    | AgentChanged
+    | Waiting
+    | Restarted
+    | RunFinished
+)
+
+
+def event_json(event: Event) -> str:
+    """The event as JSON: its class name under `event`, its fields beside it."""
+    body = {name: getattr(event, name) for name in event.__slots__}
+    return to_json({"event": type(event).__name__, **body}, fallback=str).decode()

@@ -1,0 +1,40 @@
+"""What a run may spend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from agentkit.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """One budget for a run and all agents in it. None: no limit.
+
+    turns: model turns. tool_calls: calls the model made. tokens: total tokens billed.
+    seconds: active time, pauses not counted. repairs: times the model is asked to mend an answer.
+    repeats: equal turns of calls (same arguments, same results) before the run stops; the model is told once.
+    parallel: tool calls that run at the same time.
+    on_limit: "raise" LimitReached, or "conclude": one last turn without tools.
+    """
+
+    turns: int = 20  # a loop that long is a bug
+    tool_calls: int = 200
+    tokens: int | None = None
+    seconds: float | None = None
+    repairs: int = 2
+    repeats: int | None = 3
+    parallel: int = 16
+    on_limit: Literal["raise", "conclude"] = "raise"
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "on_limit":
+                if value not in ("raise", "conclude"):
+                    raise ConfigurationError(f"Limits(on_limit={value!r}): use 'raise' or 'conclude'")
+            elif value is not None and (isinstance(value, bool) or value < (0 if field.name == "repairs" else 1e-9)):
+                raise ConfigurationError(f"Limits({field.name}={value!r}): use a number above 0, or None for no limit")
+            elif value is None and field.name in ("turns", "tool_calls", "repairs", "parallel"):
+                raise ConfigurationError(f"Limits({field.name}=None): this limit cannot be switched off")

@@ -1,0 +1,41 @@
+"""An agent as a tool: its journal lives inside its caller's, so a pause in it pauses the caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from agentkit.errors import ConfigurationError
+from agentkit.tools import Tool
+
+from .spec import AgentSpec, Team
+
+INPUT = {
+    "type": "object",
+    "properties": {"input": {"type": "string", "description": "What the agent is asked, with all it needs to know."}},
+    "required": ["input"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class AgentFunction:
+    """The function of a tool that runs an agent; the dispatcher runs the team inside the caller's journal."""
+
+    team: Team
+
+    async def __call__(self, input: str) -> object:
+        """Only a run can call it: the nested journal has its place in the run's."""
+        raise ConfigurationError(f"agent {self.team.first.name!r} as a tool can only be called inside a run")
+
+
+def agent_tool(spec: AgentSpec, name: str, description: str, **options: Any) -> Tool[..., Any]:
+    """The tool that runs this agent on a text and gives back its output."""
+    function = AgentFunction(Team(spec, spec.limits))
+    return Tool.from_schema(name, description, INPUT, function, **options)
+
+
+def team_of(tool: Tool[..., Any] | None) -> Team | None:
+    """The team that runs when the tool is called; None for an ordinary tool."""
+    function = tool.function if tool is not None else None
+    return function.team if isinstance(function, AgentFunction) else None

@@ -1,0 +1,100 @@
+"""Structured output: a Python type as a response format, and the model's text as a value of that type."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
+from pydantic_core import from_json
+
+from agentkit.chat import JsonSchemaFormat
+from agentkit.errors import ConfigurationError
+from agentkit.tools import to_strict
+
+WRAPPED = "result"  # top level must be an object: lists, numbers and unions go into {"result": ...}
+_FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Output:
+    """How one output type is asked for and read."""
+
+    type: Any
+    adapter: TypeAdapter[Any]
+    wrapped: bool
+    format: JsonSchemaFormat
+
+    def read(self, text: str) -> Any:
+        """The value the text spells. Raises ValidationError or ValueError when it does not fit."""
+        fence = _FENCE.match(text)
+        if fence:
+            text = fence[1]
+        if not self.wrapped:
+            return self.adapter.validate_json(text)
+        data = from_json(text, allow_inf_nan=False)
+        if not isinstance(data, dict) or set(data) != {WRAPPED}:
+            raise ValueError(f'expected an object {{"{WRAPPED}": ...}}')
+        return self.adapter.validate_python(data[WRAPPED])
+
+    def partial(self, text: str) -> Any:
+        """As much of the value as is there: plain JSON, not validated; None while nothing can be read."""
+        try:
+            data = from_json(text, allow_partial="trailing-strings")
+        except ValueError:
+            return None
+        return data.get(WRAPPED) if self.wrapped and isinstance(data, dict) else data
+
+
+@lru_cache(maxsize=256)
+def _output_of(type_: Any) -> Output:
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(type_)
+        schema = adapter.json_schema()
+    except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(
+            f"output={_name(type_)} cannot be described as JSON Schema: {reason}; "
+            "use a pydantic model, dataclass, TypedDict, or a type made of those"
+        ) from None
+    wrapped = schema.get("type") != "object" and "$ref" not in schema
+    if "$ref" in schema:
+        target = schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
+        wrapped = target.get("type") != "object"
+    if wrapped:
+        definitions = schema.pop("$defs", None)
+        schema = {"type": "object", "properties": {WRAPPED: schema}, "required": [WRAPPED]}
+        schema["additionalProperties"] = False
+        if definitions:
+            schema["$defs"] = definitions
+    strict = to_strict(schema)
+    body: dict[str, Any] = {"name": _name(type_), "schema": strict if isinstance(strict, dict) else schema}
+    if isinstance(strict, dict):
+        body["strict"] = True
+    return Output(type_, adapter, wrapped, JsonSchemaFormat.model_validate({"type": "json_schema", "json_schema": body}))
+
+
+def output_of(type_: Any) -> Output | None:
+    """How this output type is asked for; None for plain text. Raises ConfigurationError for an unsupported type."""
+    if type_ is str:
+        return None
+    try:
+        return _output_of(type_)
+    except TypeError:  # an unhashable annotation
+        return _output_of.__wrapped__(type_)
+
+
+def _name(type_: Any) -> str:
+    name = getattr(type_, "__name__", None) or str(type_)
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:64] or "output"
+
+
+def problems(error: ValueError) -> str:
+    """The reasons why an answer does not fit, one short line each."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    rows = error.errors(include_url=False, include_context=False, include_input=False)
+    return "\n".join(f"{'.'.join(map(str, row['loc'])) or 'answer'}: {row['msg']}" for row in rows[:20])

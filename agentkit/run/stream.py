@@ -1,0 +1,154 @@
+"""A run as an iterator of its events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+import anyio
+from anyio.abc import BlockingPortal, TaskGroup
+
+from agentkit.client import Channel
+from agentkit.errors import ConfigurationError
+from agentkit.journal import RunState
+
+from .events import Event, TextDelta
+from .group import first_error
+from .loop import execute
+from .result import RunResult
+from .run import Emit, Run
+
+Out = TypeVar("Out", covariant=True)
+
+
+class RunStream(Generic[Out]):
+    """The events of a run, as they happen. Leaving the block cancels the run."""
+
+    def __init__(self, prepare: Callable[[Emit], Awaitable[Run]]) -> None:
+        self._prepare = prepare
+        self._channel: Channel[Event] = Channel()
+        self._run: Run | None = None
+        self._result: RunResult[Any] | None = None
+        self._error: Exception | None = None
+        self._group: TaskGroup | None = None
+
+    @property
+    def state(self) -> RunState | None:
+        """Where the run stands; None before it began."""
+        return self._run.shared.journal.state if self._run is not None else None
+
+    @property
+    def result(self) -> RunResult[Out]:
+        """The result, once the events are all read. Raises the run's error, or ConfigurationError before the end."""
+        if self._error is not None:
+            raise self._error
+        if self._result is None:
+            raise ConfigurationError("the run is not over: read its events to the end, or await run.finish()")
+        return self._result
+
+    async def finish(self) -> RunResult[Out]:
+        """Skip the events that are left and wait for the result."""
+        async for _ in self:
+            pass
+        return self.result
+
+    async def text(self) -> AsyncIterator[str]:
+        """Just the text, piece by piece."""
+        async for event in self:
+            if isinstance(event, TextDelta):
+                yield event.text
+
+    async def __aenter__(self) -> RunStream[Out]:
+        self._group = await anyio.create_task_group().__aenter__()
+        self._group.start_soon(self._work)
+        return self
+
+    async def _work(self) -> None:
+        try:
+            self._run = await self._prepare(self._channel.put)
+            self._result = await execute(self._run)
+        except Exception as error:
+            self._error = error
+            await self._channel.close(error)
+        else:
+            await self._channel.close()
+
+    def __aiter__(self) -> RunStream[Out]:
+        return self
+
+    async def __anext__(self) -> Event:
+        return await self._channel.__anext__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        group, self._group = self._group, None
+        if group is None:
+            return
+        group.cancel_scope.cancel()
+        try:
+            await group.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as errors:
+            first = first_error(errors)
+            if first is not error:
+                raise first from None
+
+
+class SyncRunStream(Generic[Out]):
+    """The same for code without an event loop; the run lives in a helper thread."""
+
+    def __init__(self, portal: AbstractContextManager[BlockingPortal], stream: RunStream[Out]) -> None:
+        self._portal_manager, self._stream = portal, stream
+        self._portal: BlockingPortal | None = None
+        self._entered: AbstractContextManager[RunStream[Out]] | None = None
+
+    @property
+    def result(self) -> RunResult[Out]:
+        """The result, once the events are all read."""
+        return self._stream.result
+
+    @property
+    def state(self) -> RunState | None:
+        """Where the run stands."""
+        return self._stream.state
+
+    def finish(self) -> RunResult[Out]:
+        """Skip the events that are left and wait for the result."""
+        for _ in self:
+            pass
+        return self.result
+
+    def text(self) -> Iterator[str]:
+        """Just the text, piece by piece."""
+        for event in self:
+            if isinstance(event, TextDelta):
+                yield event.text
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        if self._portal is None:
+            raise ConfigurationError("use `with agent.stream_sync(...) as run:` and iterate inside the block")
+        try:
+            return self._portal.call(self._stream.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def __enter__(self) -> SyncRunStream[Out]:
+        self._portal = self._portal_manager.__enter__()
+        self._entered = self._portal.wrap_async_context_manager(self._stream)
+        self._entered.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._entered is not None:
+                self._entered.__exit__(kind, error, trace)
+        finally:
+            self._portal_manager.__exit__(None, None, None)
+            self._portal = None

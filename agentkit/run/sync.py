@@ -1,0 +1,83 @@
+"""Running a coroutine from code without an event loop: one loop per thread, kept, so that connections are reused."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+import weakref
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from agentkit.errors import ConfigurationError
+
+from .spec import Team
+
+T = TypeVar("T")
+_KEPT = 8  # models whose connections a thread keeps open
+
+
+class _Loop:
+    """The event loop of one thread, and the models whose connections it keeps."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._models: dict[int, Any] = {}
+        _LOOPS.add(self)
+
+    def run(self, main: Coroutine[Any, Any, T], team: Team) -> T:
+        self._runner.run(self._keep(team))
+        return self._runner.run(main)
+
+    async def _keep(self, team: Team) -> None:
+        for spec in team.specs.values():
+            model = spec.model
+            if hasattr(model, "__aenter__") and id(model) not in self._models:
+                await model.__aenter__()
+                self._models[id(model)] = model
+        while len(self._models) > _KEPT:
+            oldest = self._models.pop(next(iter(self._models)))
+            await oldest.__aexit__(None, None, None)
+
+    async def _release(self) -> None:
+        while self._models:
+            _, model = self._models.popitem()
+            await model.__aexit__(None, None, None)
+
+    def close(self) -> None:
+        """Close the connections and the loop."""
+        self._runner.run(self._release())
+        self._runner.close()
+
+    def __del__(self) -> None:
+        if self in _LOOPS:
+            _LOOPS.discard(self)
+            self.close()
+
+
+_LOOPS: weakref.WeakSet[_Loop] = weakref.WeakSet()
+_THREAD = threading.local()
+
+
+@atexit.register
+def _close_all() -> None:
+    for loop in list(_LOOPS):
+        _LOOPS.discard(loop)
+        loop.close()
+
+
+def refuse_running_loop(verb: str, remedy: str) -> None:
+    """Raise ConfigurationError when an event loop already runs here."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise ConfigurationError(f"agent.{verb}(...) was called inside a running event loop; use {remedy}")
+
+
+def run_in_thread_loop(main: Coroutine[Any, Any, T], team: Team) -> T:
+    """Run a coroutine to its end on this thread's own loop."""
+    loop: _Loop | None = getattr(_THREAD, "loop", None)
+    if loop is None:
+        loop = _THREAD.loop = _Loop()
+    return loop.run(main, team)
