@@ -1,0 +1,118 @@
+"""An answer of the endpoint, whole or in chunks: lenient to read, unknown fields kept."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from agentkit.errors import ProtocolError
+
+from .messages import ResponseMessage
+from .reading import normalised, raise_error_body
+from .usage import CompletionUsage
+from .wire import Json, Wire
+
+
+class TopLogprob(Wire):
+    """A token that was likely at one place."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None = None
+
+
+class TokenLogprob(TopLogprob):
+    """A token of the answer with its log probability, and the likely ones beside it."""
+
+    top_logprobs: tuple[TopLogprob, ...] | None = None
+
+
+class Logprobs(Wire):
+    """Log probabilities of an answer's tokens, or of its refusal's."""
+
+    content: tuple[TokenLogprob, ...] | None = None
+    refusal: tuple[TokenLogprob, ...] | None = None
+
+
+class Choice(Wire):
+    """One of the answers to a request."""
+
+    index: int = 0
+    message: ResponseMessage
+    logprobs: Logprobs | None = None
+    finish_reason: str | None = None
+
+
+class ChatCompletion(Wire):
+    """A whole answer. `system_fingerprint` tells when the backend changed (see `seed`)."""
+
+    id: str | None = None
+    object: str | None = None
+    created: float | int | None = None
+    model: str | None = None
+    choices: tuple[Choice, ...]
+    usage: CompletionUsage | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+
+    @property
+    def message(self) -> ResponseMessage:
+        """The first choice's message."""
+        return self.choices[0].message
+
+
+class ChunkChoice(Wire):
+    """What a chunk adds to one choice."""
+
+    index: int = 0
+    delta: Json
+    logprobs: Logprobs | None = None
+    finish_reason: str | None = None
+
+
+class ChatCompletionChunk(Wire):
+    """A piece of a streamed answer. Clients read chunks as dicts; this type is for who writes or checks them."""
+
+    id: str | None = None
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    created: float | int | None = None
+    model: str | None = None
+    choices: tuple[ChunkChoice, ...]
+    usage: CompletionUsage | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+
+
+def read_completion(data: bytes | str | Json) -> ChatCompletion:
+    """Read an unstreamed answer, providers' quirks normalised.
+
+    Raises ServerFailed for an error inside it, ProtocolError when it is not a completion.
+    """
+    if not isinstance(data, dict):
+        text = data
+        try:
+            data = from_json(text)
+        except ValueError as error:
+            raise ProtocolError(f"the answer is not JSON: {error}", text=_excerpt(text)) from None
+    if not isinstance(data, dict):
+        raise ProtocolError("the answer is not a JSON object", text=_excerpt(str(data)))
+    raise_error_body(data)
+    return checked(normalised(data))
+
+
+def checked(data: Json) -> ChatCompletion:
+    """The completion of normalised data. Raises ProtocolError when it still is none."""
+    if not data.get("choices"):
+        raise ProtocolError("the answer has no choices", text=_excerpt(str(data)))
+    try:
+        return ChatCompletion.model_validate(data)
+    except ValidationError as error:
+        row = error.errors(include_url=False)[0]
+        where = ".".join(map(str, row["loc"]))
+        raise ProtocolError(f"the answer is not a completion: {where}: {row['msg']}", text=_excerpt(str(data))) from None
+
+
+def _excerpt(text: Any) -> str:
+    return (text.decode(errors="replace") if isinstance(text, bytes) else str(text))[:300]

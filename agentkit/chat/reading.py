@@ -1,0 +1,124 @@
+"""What providers write differently, brought into the form of the API page (ROBUSTNESS 1a, 1b)."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from pydantic_core import to_json
+
+from agentkit.errors import ServerFailed
+
+from .wire import Json
+
+
+def raise_error_body(data: Json) -> None:
+    """Raise ServerFailed for an error that came with a 200 (Q49)."""
+    error = data.get("error")
+    if not error:
+        return
+    row: Json = error if isinstance(error, dict) else {"message": str(error)}
+    code = row.get("code")
+    message = str(row.get("message") or row)[:300]
+    raise ServerFailed(
+        f"the provider reports an error inside its answer: {message}",
+        status=code if isinstance(code, int) and 100 <= code < 600 else 200,
+        code=None if code is None else str(code),
+        type=row.get("type") if isinstance(row.get("type"), str) else None,
+        body=str(data)[:300],
+    )
+
+
+def arguments_text(arguments: Any) -> str:
+    """Arguments as the text they should have been (Q10, Q11)."""
+    if isinstance(arguments, str):
+        return arguments
+    return "" if arguments is None else to_json(arguments).decode()
+
+
+def minted_id() -> str:
+    """An id for a call that came without one (Q5)."""
+    return f"call_{uuid.uuid4().hex[:24]}"
+
+
+def split_content(content: Any) -> tuple[str, str]:
+    """(text, reasoning) of a content that came as parts."""
+    text, reasoning = [], []
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, str):
+            text.append(part)
+        elif isinstance(part, dict) and part.get("type") == "thinking":
+            inner = part.get("thinking")
+            reasoning.append(inner if isinstance(inner, str) else split_content(inner or [])[0])
+        elif isinstance(part, dict) and isinstance(part.get("text"), str):
+            text.append(part["text"])
+    return "".join(text), "".join(reasoning)
+
+
+def normalised(data: Json) -> Json:
+    """The answer's parsed JSON with quirks mended, in place."""
+    choices = data.get("choices")
+    data["choices"] = [_choice(n, choice) for n, choice in enumerate(choices or ()) if isinstance(choice, dict)]
+    if not data.get("usage"):
+        data.pop("usage", None)
+        inner = data.get("x_groq")
+        if isinstance(inner, dict) and inner.get("usage"):
+            data["usage"] = inner["usage"]
+    for key in ("id", "model", "object", "service_tier", "system_fingerprint"):
+        value = data.get(key)
+        if value is not None and not isinstance(value, str):
+            data[key] = str(value)
+    return data
+
+
+def _choice(position: int, choice: Json) -> Json:
+    message = choice.get("message")
+    if message is None:
+        message = choice.get("delta") or {}
+        choice = {**choice, "message": message}
+    if not isinstance(choice.get("index"), int):
+        choice["index"] = position
+    reason = choice.get("finish_reason")
+    if reason is not None and not isinstance(reason, str):
+        choice["finish_reason"] = str(reason)
+    if not isinstance(choice.get("logprobs"), (dict, type(None))):
+        choice["logprobs"] = None
+    _message(message)
+    return choice
+
+
+def _message(message: Json) -> None:
+    if message.get("role") != "assistant":
+        message["role"] = "assistant"
+    if isinstance(message.get("content"), list):
+        message["content"], reasoning = split_content(message["content"])
+        if reasoning:
+            message["reasoning_content"] = reasoning
+    calls = message.get("tool_calls")
+    if calls:
+        message["tool_calls"] = [_call(call) for call in calls if isinstance(call, dict)]
+    elif calls is not None and not isinstance(calls, list):
+        message["tool_calls"] = None
+    if not message.get("refusal") and message.get("refusal") is not None:
+        message["refusal"] = None
+    audio = message.get("audio")
+    if audio is not None and not (isinstance(audio, dict) and audio.get("id")):
+        message["audio"] = None
+    legacy = message.get("function_call")
+    if legacy is not None:
+        empty = not (isinstance(legacy, dict) and legacy.get("name"))
+        message["function_call"] = None if empty else {**legacy, "arguments": arguments_text(legacy.get("arguments"))}
+
+
+def _call(call: Json) -> Json:
+    if not call.get("id"):
+        call["id"] = minted_id()
+    if call.get("type") == "custom" and isinstance(call.get("custom"), dict):
+        return call
+    call["type"] = "function"
+    function = call.get("function")
+    function = dict(function) if isinstance(function, dict) else {"name": call.get("name")}
+    function["name"] = str(function.get("name") or "")
+    function["arguments"] = arguments_text(function.get("arguments"))
+    call["function"] = function
+    return call

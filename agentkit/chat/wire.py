@@ -1,0 +1,68 @@
+"""The base of everything that goes over the wire: frozen, unknown fields kept, serialised once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agentkit.errors import ConfigurationError
+
+Json = dict[str, Any]
+
+
+class Wire(BaseModel):
+    """A frozen piece of the protocol. It keeps unknown fields, and its JSON bytes once they were asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), ser_json_inf_nan="null")
+
+    # A slot, not a field: a copy starts without it, so bytes can never be those of another message.
+    __slots__ = ("memo",)
+
+    def json_bytes(self) -> bytes:
+        """Compact JSON without the fields that were never set."""
+        try:
+            memo: bytes = self.memo
+        except AttributeError:
+            memo = self.__pydantic_serializer__.to_json(self, exclude_unset=True, by_alias=True)
+            object.__setattr__(self, "memo", memo)
+        return memo
+
+    def to_json(self) -> Json:
+        """The wire form as a dict, without the fields that were never set."""
+        return self.model_dump(mode="json", exclude_unset=True, by_alias=True)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; changed fields are checked as at construction."""
+        if not update:
+            return super().model_copy(deep=deep)
+        changed: Json = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self).model_validate({**changed, **update})
+
+
+class Tagged(Wire):
+    """A wire piece that says what it is by `role` or `type`: the tag is always sent, given or not."""
+
+    _tag: ClassVar[str] = "type"
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        cls._tag = "role" if "role" in cls.model_fields else "type"
+
+    def model_post_init(self, context: Any) -> None:
+        """Count the tag among the fields that were set."""
+        self.__pydantic_fields_set__.add(self._tag)
+
+
+def configuration_error(what: str, error: ValidationError) -> ConfigurationError:
+    """pydantic's reasons as one ConfigurationError that names what, where and why."""
+    rows = error.errors(include_url=False)
+    lines = [f"{what}.{'.'.join(map(str, row['loc']))}: {_reason(row)}".replace(".: ", ": ") for row in rows[:5]]
+    return ConfigurationError("; ".join(lines))
+
+
+def _reason(row: Any) -> str:
+    given = repr(row.get("input"))
+    shown = f", not {given}" if len(given) <= 60 else ""
+    return f"{str(row['msg']).removeprefix('Value error, ')}{shown}"
