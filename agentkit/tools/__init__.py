@@ -1,0 +1,22 @@
+"""Tools: what can be called, and how its arguments are made safe."""
+
+from .arguments import Arguments
+from .context import Context
+from .results import MAX_RESULT, HandOver, Rendered, ToolResult, render_result
+from .strict import to_strict
+from .tool import Tool, ToolOptions, tool, tools_of
+
+__all__ = [
+    "MAX_RESULT",
+    "Arguments",
+    "Context",
+    "HandOver",
+    "Rendered",
+    "Tool",
+    "ToolOptions",
+    "ToolResult",
+    "render_result",
+    "to_strict",
+    "tool",
+    "tools_of",
+]

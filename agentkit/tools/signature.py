@@ -1,0 +1,129 @@
+"""A function's signature as JSON Schema and as a validator of arguments."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
+
+from agentkit.chat import Json
+from agentkit.errors import ConfigurationError
+
+from .arguments import ModelValidator
+from .context import Context
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What of a function the model sees, and the parameter that gets the context."""
+
+    parameters: Json
+    validator: ModelValidator
+    context: str | None
+    deps_type: Any
+
+
+class _NoTitles(GenerateJsonSchema):
+    """Titles repeat names; they only cost tokens."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def read_signature(function: Callable[..., Any], descriptions: Mapping[str, str], place: str, names: Json) -> Signature:
+    """Read a signature. Raises ConfigurationError for what has no schema, naming the parameter and the remedy."""
+    hints = _hints(function, place, names)
+    fields: dict[str, Any] = {}
+    by_name: dict[str, str] = {}
+    context: str | None = None
+    deps_type: Any = None
+    base: type[BaseModel] = _Closed
+    for number, parameter in enumerate(inspect.signature(function).parameters.values()):
+        name, kind = parameter.name, parameter.kind
+        where = f"{place}: parameter {name!r}"
+        if kind is parameter.POSITIONAL_ONLY:
+            raise ConfigurationError(f"{where} is positional-only; models name their arguments: remove the '/'")
+        if kind is parameter.VAR_POSITIONAL:
+            raise ConfigurationError(f"{where} is *{name}; take a list instead: {name}: list[...]")
+        if name not in hints:
+            raise ConfigurationError(f"{where} has no annotation; write e.g. {name}: str")
+        hint = hints[name]
+        if hint is Context or get_origin(hint) is Context:
+            context, deps_type = name, next(iter(typing.get_args(hint)), None)
+        elif kind is parameter.VAR_KEYWORD:
+            base = _open(hint)
+        else:
+            field = f"p{number}"
+            fields[field] = (hint, _field(name, parameter.default, hint, descriptions.get(name)))
+            by_name[name] = field
+    model = _model(function, base, fields, place)
+    schema = _schema(model, place)
+    return Signature(schema, ModelValidator(model, by_name, schema), context, deps_type)
+
+
+def _hints(function: Callable[..., Any], place: str, names: Json) -> dict[str, Any]:
+    target = getattr(function, "__func__", function)
+    if not inspect.isfunction(target) and not inspect.isclass(target) and hasattr(target, "__call__"):  # noqa: B004
+        target = type(target).__call__
+    try:
+        return typing.get_type_hints(target, localns=names, include_extras=True)
+    except (NameError, TypeError) as error:
+        raise ConfigurationError(f"{place}: an annotation cannot be read: {error}; define or import it above") from None
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
+
+
+def _open(hint: Any) -> type[BaseModel]:
+    return type(
+        "Open",
+        (BaseModel,),
+        {"__annotations__": {"__pydantic_extra__": dict[str, hint]}, "model_config": ConfigDict(extra="allow")},
+    )
+
+
+def _field(name: str, default: Any, hint: Any, description: str | None) -> Any:
+    if isinstance(default, FieldInfo):
+        merged = default
+    else:
+        merged = Field() if default is inspect.Parameter.empty else Field(default=default)
+    merged.alias = merged.validation_alias = merged.serialization_alias = name
+    merged.alias_priority = 2
+    merged._attributes_set.update(alias=name, validation_alias=name, serialization_alias=name, alias_priority=2)
+    given = merged.description or any(getattr(meta, "description", None) for meta in typing.get_args(hint)[1:])
+    if description and not given:
+        merged.description = description
+        merged._attributes_set["description"] = description
+    return merged
+
+
+def _model(function: Callable[..., Any], base: type[BaseModel], fields: dict[str, Any], place: str) -> type[BaseModel]:
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        model: type[BaseModel] = create_model(name, __base__=base, __module__=function.__module__, **fields)
+    except (PydanticSchemaGenerationError, PydanticUserError, TypeError, NameError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(
+            f"{place}: an annotation has no schema: {reason}; use types that pydantic knows, "
+            "or take what the tool needs from ctx.deps"
+        ) from None
+    return model
+
+
+def _schema(model: type[BaseModel], place: str) -> Json:
+    try:
+        schema = model.model_json_schema(schema_generator=_NoTitles)
+    except (PydanticInvalidForJsonSchema, PydanticUserError) as error:
+        raise ConfigurationError(f"{place}: {str(error).splitlines()[0]}; models speak JSON: use JSON types") from None
+    schema.pop("title", None)
+    schema.pop("description", None)
+    schema.setdefault("properties", {})
+    return schema
