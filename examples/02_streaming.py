@@ -6,7 +6,7 @@ from agentkit import Agent, Context, ToolProgress, ToolProposed, event_json, mod
 
 
 @tool(effect="read")
-async def search_library(topic: str, ctx: Context) -> list[str]:
+async def search_library(topic: str, ctx: Context[None]) -> list[str]:
     """Search the library for books about a topic.
 
     Args:

@@ -5,10 +5,11 @@
 Without a path the database is made in a temporary folder.
 """
 
+import json
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ class Desk:
     path: Path
 
     @contextmanager
-    def orders(self) -> Iterator[sqlite3.Connection]:
+    def orders(self) -> Generator[sqlite3.Connection]:
         """A connection for one call (tools run in threads), committed when the block ends well."""
         with closing(sqlite3.connect(self.path)) as connection, connection:
             connection.row_factory = sqlite3.Row
@@ -119,7 +120,7 @@ def create_orders(path: Path) -> Desk:
 def decide(state: RunState) -> RunState:
     """The person at the desk: here, small refunds are approved and large ones are not."""
     for call in state.waiting:
-        approved = '"amount":240' not in call.arguments.replace(" ", "")
+        approved = json.loads(call.arguments)["amount"] <= 100
         print(f"  [{call.tool} {call.arguments}: {'approved' if approved else 'denied'}]")
         state = state.approve(call) if approved else state.deny(call, "refunds over 100 euros need the manager")
     return state

@@ -38,8 +38,8 @@ async def verbs() -> None:
     assert_type((await typed.run("hi")).output, Answer)
     assert_type((await both.run("hi", deps=Shop("a"))).output, Answer)
     assert_type(both.run_sync("hi", deps=Shop("a")).output, Answer)
-    await both.run("hi")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]  the deps are missing
-    await both.run("hi", deps=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]  the wrong deps
+    await both.run("hi")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue, reportArgumentType]  the deps are missing
+    await both.run("hi", deps=3)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]  the wrong deps
     async with both.stream("hi", deps=Shop("a")) as run:
         async for _ in run:
             pass
