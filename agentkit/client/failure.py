@@ -1,0 +1,104 @@
+"""Error answers of providers, in all their shapes, as typed errors."""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic_core import from_json
+
+from agentkit.errors import (
+    AuthenticationFailed,
+    BadRequest,
+    ContextOverflow,
+    RateLimited,
+    ServerFailed,
+    StatusError,
+)
+
+from .secret import Secret, scrub
+
+EXCERPT = 300
+_OVERFLOW = re.compile(r"context.{0,20}(length|size|window)|maximum context|too many tokens|prompt is too long", re.I)
+_OVERFLOW_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"})
+
+
+def error_fields(body: bytes) -> dict[str, Any]:
+    """message, type, code and param out of any provider's error body (Q52)."""
+    try:
+        data = from_json(body)
+    except ValueError:
+        return {}
+    if isinstance(data, list):
+        data = data[0] if data else {}
+    if not isinstance(data, dict):
+        return {"message": str(data)}
+    inner = data.get("error", data)
+    if isinstance(inner, str):
+        return {**data, "message": inner}
+    if not isinstance(inner, dict):
+        return {}
+    message = inner.get("message") or inner.get("detail") or inner.get("error_description")
+    return {**inner, "message": message if isinstance(message, str) else str(message or inner)}
+
+
+def status_error(
+    status: int, headers: Mapping[str, str], body: bytes, secrets: Iterable[Secret] = (), now: float | None = None
+) -> StatusError:
+    """The typed error of an answer with an error status; nothing of a key is in it."""
+    fields = error_fields(body)
+    secrets = tuple(secrets)
+    excerpt = scrub(body[: 4 * EXCERPT].decode(errors="replace"), secrets)[:EXCERPT]
+    message = scrub(str(fields.get("message") or excerpt or "no body"), secrets)[:EXCERPT]
+    code = fields.get("code") or fields.get("error_code")
+    kind = fields.get("type")
+    error = _class_of(status, str(code), str(kind), message)
+    request_id = headers.get("x-request-id") or headers.get("request-id") or headers.get("x-amzn-requestid")
+    return error(
+        f"HTTP {status}: {message}{_advice(status)}",
+        status=status,
+        code=None if code is None else str(code),
+        type=None if kind is None else str(kind),
+        param=fields["param"] if isinstance(fields.get("param"), str) else None,
+        request_id=request_id,
+        retry_after=retry_after(headers, time.time() if now is None else now),
+        body=excerpt,
+    )
+
+
+def _class_of(status: int, code: str, kind: str, message: str) -> type[StatusError]:
+    if status == 429:
+        return RateLimited
+    if status in (401, 403):
+        return AuthenticationFailed
+    if status >= 500:
+        return ServerFailed
+    if code in _OVERFLOW_CODES or kind in _OVERFLOW_CODES or (status in (400, 413) and _OVERFLOW.search(message)):
+        return ContextOverflow
+    return BadRequest
+
+
+def _advice(status: int) -> str:
+    if status in (401, 403):
+        return " (check the API key: AGENTKIT_API_KEY, OPENAI_API_KEY or api_key=)"
+    if status == 404:
+        return " (check the model's name and base_url: requests go to base_url + /chat/completions)"
+    return ""
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait as the server asks: retry-after-ms, then Retry-After in seconds or as a date (Q54)."""
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        value = headers.get("retry-after")
+        if value is None:
+            return None
+        if value.replace(".", "", 1).isdigit():
+            return float(value)
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,73 @@
+"""Server-sent events, decoded from bytes as they arrive."""
+
+from __future__ import annotations
+
+import re
+
+from agentkit.errors import ProtocolError
+
+MAX_EVENT = 4 * 1024 * 1024  # bytes of one line or event
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class EventDecoder:
+    """`feed` bytes, get the data of each event that is complete. Only CR, LF and CRLF end a line (Q41 to Q46)."""
+
+    def __init__(self, max_event: int = MAX_EVENT) -> None:
+        self._buffer = b""
+        self._data: list[bytes] = []
+        self._size = 0
+        self._max = max_event
+        self._begun = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The data of the events that are complete now. Raises ProtocolError for an event over the cap."""
+        buffer = self._buffer + data if self._buffer else data
+        if not self._begun:
+            if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(buffer):
+                self._buffer = buffer
+                return []
+            self._begun = True
+            buffer = buffer.removeprefix(b"\xef\xbb\xbf")
+        events: list[bytes] = []
+        if b"\r" in buffer:
+            self._buffer = self._any_ends(buffer, events)
+        else:
+            *lines, self._buffer = buffer.split(b"\n")
+            for line in lines:
+                self._line(line, events)
+        if len(self._buffer) + self._size > self._max:
+            raise ProtocolError(f"an event of the stream is longer than {self._max} bytes")
+        return events
+
+    def flush(self) -> list[bytes]:
+        """The stream is over: what is left counts as if its lines had ended."""
+        events: list[bytes] = []
+        rest, self._buffer = self._buffer.rstrip(b"\r\n"), b""
+        if rest:
+            self._line(rest, events)
+        self._line(b"", events)
+        return events
+
+    def _any_ends(self, buffer: bytes, events: list[bytes]) -> bytes:
+        start = 0
+        for match in _LINE_END.finditer(buffer):
+            if match[0] == b"\r" and match.end() == len(buffer):
+                break  # the LF of a CRLF may still come
+            self._line(buffer[start : match.start()], events)
+            start = match.end()
+        return buffer[start:]
+
+    def _line(self, line: bytes, events: list[bytes]) -> None:
+        if not line:
+            if self._data:
+                data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+                self._data, self._size = [], 0
+                if data:
+                    events.append(data)
+        elif line.startswith(b"data:"):
+            value = line[6:] if line.startswith(b"data: ") else line[5:]
+            self._size += len(value)
+            if self._size > self._max:
+                raise ProtocolError(f"an event of the stream is longer than {self._max} bytes")
+            self._data.append(value)

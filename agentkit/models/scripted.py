@@ -1,0 +1,148 @@
+"""Models for tests: answers by a script or by a function, told in pieces when streamed."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+import anyio.lowlevel
+
+from agentkit.chat import (
+    AssistantMessage,
+    ChatCompletion,
+    ChatRequest,
+    Json,
+    OnChunk,
+    PartialCompletion,
+)
+from agentkit.errors import ConfigurationError
+
+Answer = str | Sequence[tuple[str, Any]] | AssistantMessage | ChatCompletion | Json | Exception
+"""A text; calls as (name, arguments); a message, as type or dict; a whole completion; an error to raise."""
+
+PIECE = 7  # characters of text or arguments in one chunk
+
+
+class FunctionModel:
+    """Answers with what a function of the request returns. `requests` holds what was asked."""
+
+    name = "function"
+
+    def __init__(self, answer: Callable[[ChatRequest], Answer | Awaitable[Answer]]) -> None:
+        self._answer = answer
+        self.requests: list[ChatRequest] = []
+
+    async def complete(self, request: ChatRequest, on_chunk: OnChunk | None = None) -> ChatCompletion:
+        """The function's answer as a completion, streamed in pieces when asked to."""
+        self.requests.append(request)
+        answer = self._answer(request)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        await anyio.lowlevel.checkpoint()
+        if isinstance(answer, Exception):
+            raise answer
+        completion = completion_of(answer, request)
+        if on_chunk is None:
+            return completion
+        return await tell_in_pieces(completion, on_chunk)
+
+
+class ScriptedModel(FunctionModel):
+    """Answers by position: the n-th answer to a conversation with n answers so far, so a resumed run finds its place.
+
+    Raises ConfigurationError when the script has no answer for a position.
+    """
+
+    name = "scripted"
+
+    def __init__(self, script: Sequence[Answer]) -> None:
+        super().__init__(self._next)
+        self._script = list(script)
+
+    def _next(self, request: ChatRequest) -> Answer:
+        position = sum(message.role == "assistant" for message in request.messages)
+        if position >= len(self._script):
+            raise ConfigurationError(
+                f"ScriptedModel has {len(self._script)} answers, and was asked for answer {position + 1}"
+            )
+        return self._script[position]
+
+
+def completion_of(answer: Answer, request: ChatRequest) -> ChatCompletion:
+    """An answer as the endpoint would give it, once for each of the request's n choices."""
+    if isinstance(answer, ChatCompletion):
+        return answer
+    if isinstance(answer, Exception):
+        raise answer
+    message = _message(answer, sum(m.role == "assistant" for m in request.messages))
+    reason = "tool_calls" if message.get("tool_calls") else "stop"
+    choices = [{"index": n, "message": message, "logprobs": None, "finish_reason": reason} for n in range(request.n or 1)]
+    prompt = sum(len(m.json_bytes()) for m in request.messages) // 4
+    spoken = len(json.dumps(message)) // 4 * len(choices)
+    usage = {"prompt_tokens": prompt, "completion_tokens": spoken, "total_tokens": prompt + spoken}
+    head = {"id": "chatcmpl-scripted", "object": "chat.completion", "created": 0, "model": request.model}
+    return ChatCompletion.model_validate({**head, "choices": choices, "usage": usage})
+
+
+def _message(answer: Any, turn: int) -> Json:
+    if isinstance(answer, AssistantMessage):
+        return answer.to_json()
+    if isinstance(answer, dict):
+        return {"role": "assistant", "content": None, **answer}
+    if isinstance(answer, str):
+        return {"role": "assistant", "content": answer}
+    calls = []
+    for n, (name, arguments) in enumerate(answer):
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        function = {"name": name, "arguments": text}
+        calls.append({"id": f"call_{turn}_{n}", "type": "function", "function": function})
+    return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+async def tell_in_pieces(completion: ChatCompletion, on_chunk: OnChunk) -> ChatCompletion:
+    """Tell a completion as a stream of small chunks, and return what they add up to."""
+    partial = PartialCompletion(len(completion.choices))
+    for chunk in _chunks(completion):
+        partial.add(chunk)
+        await on_chunk(chunk, partial)
+    partial.done()
+    return partial.completion()
+
+
+def _chunks(completion: ChatCompletion) -> Iterator[Json]:
+    body = completion.to_json()
+    usage = body.pop("usage", None)
+    choices = body.pop("choices")
+    head = {**body, "object": "chat.completion.chunk"}
+    for choice in choices:
+        for delta, logprobs in _deltas(choice):
+            row = {"index": choice["index"], "delta": delta, "logprobs": logprobs, "finish_reason": None}
+            yield {**head, "choices": [row]}
+        last = {"index": choice["index"], "delta": {}, "finish_reason": choice.get("finish_reason")}
+        yield {**head, "choices": [last]}
+    if usage:
+        yield {**head, "choices": [], "usage": usage}
+
+
+def _deltas(choice: Json) -> Iterator[tuple[Json, Json | None]]:
+    message, logprobs = choice["message"], choice.get("logprobs")
+    rest = {key: value for key, value in message.items() if key not in ("content", "tool_calls", "refusal")}
+    yield {**rest, "content": "" if message.get("content") is not None else None}, None
+    if logprobs and logprobs.get("content"):
+        for row in logprobs["content"]:
+            yield {"content": row["token"]}, {"content": [row], "refusal": None}
+    else:
+        yield from (({"content": piece}, None) for piece in _pieces(message.get("content") or ""))
+    yield from (({"refusal": piece}, None) for piece in _pieces(message.get("refusal") or ""))
+    for index, call in enumerate(message.get("tool_calls") or ()):
+        pieces = list(_pieces(call["function"]["arguments"]))
+        function = {**call["function"], "arguments": pieces[0] if pieces else ""}
+        yield {"tool_calls": [{**call, "index": index, "function": function}]}, None
+        for piece in pieces[1:]:
+            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}, None
+
+
+def _pieces(text: str) -> Iterator[str]:
+    return (text[start : start + PIECE] for start in range(0, len(text), PIECE))
