@@ -61,7 +61,7 @@ async def test_a_run_calls_the_tool_with_valid_arguments_and_answers(llamacpp: s
 
 @pytest.mark.anyio
 async def test_a_streamed_run_tells_the_call_then_the_text(llamacpp: str) -> None:
-    @tool(effect="read")
+    @tool
     def flip(coin: bool) -> str:
         """Flip a coin.
 
