@@ -33,6 +33,7 @@ from .messages import (
     ToolCall,
     ToolMessage,
     UserMessage,
+    joined,
 )
 from .parameters import (
     AllowedToolsChoice,
@@ -104,6 +105,7 @@ __all__ = [
     "UserMessage",
     "Wire",
     "is_object",
+    "joined",
     "read_completion",
     "replay",
     "sendable",

@@ -61,7 +61,7 @@ class CustomTool(Tagged):
 AnyTool = Annotated[FunctionTool | CustomTool, Field(discriminator="type")]
 
 
-class _Rest:
+class Rest:
     """The bytes of a request but for its messages, shared by requests that differ in messages alone."""
 
     __slots__ = ("by_stream",)
@@ -138,7 +138,7 @@ class ChatRequest(Parameters):
         set_(new, "__pydantic_fields_set__", self.__pydantic_fields_set__)
         set_(new, "__pydantic_extra__", self.__pydantic_extra__)
         set_(new, "__pydantic_private__", None)
-        set_(new, "rest", self._shared_rest())
+        set_(new, "rest", self.shared_rest())
         return new
 
     def replace(self, **changes: Any) -> ChatRequest:
@@ -152,11 +152,12 @@ class ChatRequest(Parameters):
         except ValidationError as error:
             raise configuration_error("ChatRequest", error) from None
 
-    def _shared_rest(self) -> _Rest:
+    def shared_rest(self) -> Rest:
+        """What is shared with all requests that differ from this one in their messages alone."""
         try:
-            rest: _Rest = self.rest
+            rest: Rest = self.rest
         except AttributeError:
-            rest = _Rest()
+            rest = Rest()
             object.__setattr__(self, "rest", rest)
         return rest
 
@@ -173,7 +174,7 @@ class ChatRequest(Parameters):
 
     def body(self, stream: bool = False) -> bytes:
         """The request as JSON: the messages' own bytes, joined, and everything else serialised once."""
-        rests = self._shared_rest().by_stream
+        rests = self.shared_rest().by_stream
         rest = rests.get(stream)
         if rest is None:
             rest = rests[stream] = to_json(self.rest_json(stream))[1:]

@@ -18,7 +18,7 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), ser_json_inf_nan="null")
 
     # A slot, not a field: a copy starts without it, so bytes can never be those of another message.
-    __slots__ = ("memo",)
+    __slots__ = ("memo", "sent")  # `sent`: (profile, bytes), kept by whoever sends
 
     def json_bytes(self) -> bytes:
         """Compact JSON without the fields that were never set."""

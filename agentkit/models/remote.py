@@ -1,0 +1,146 @@
+"""RemoteModel: a model behind an endpoint."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
+from agentkit.client import ChatClient, Timeout, Transport, is_private
+from agentkit.errors import BadRequest, ConfigurationError
+
+from .model import Model
+from .offline import OfflineModel
+from .profile import Profile, profile_for
+
+
+class RemoteModel:
+    """A model by name at a Chat Completions endpoint.
+
+    Without base_url and api_key the environment tells: AGENTKIT_BASE_URL and AGENTKIT_API_KEY, then OPENAI_BASE_URL
+    and OPENAI_API_KEY. A missing key is a ConfigurationError at the first request, except for local endpoints.
+    `async with model:` keeps connections; without it they live as long as a run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: Timeout | None = None,
+        retries: int = 2,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        client: ChatClient | None = None,
+        profile: Profile | None = None,
+        transport: Transport = "stack",
+    ) -> None:
+        if not name or not name.strip():
+            raise ConfigurationError("a model needs a name, e.g. RemoteModel('gpt-5')")
+        self.name = name
+        self._given = (base_url, api_key)
+        self._headers, self._timeout, self._retries = headers, timeout, retries
+        self._proxy, self._trust_env, self._transport = proxy, trust_env, transport
+        self._client = client
+        self._profile = profile
+        if client is None and base_url is not None:
+            self._connect()  # a wrong address is told at once
+
+    @property
+    def profile(self) -> Profile:
+        """The provider's differences, as known by now."""
+        if self._profile is None:
+            host = urlsplit(self._connect().base_url).hostname or ""
+            self._profile = profile_for(host, self.name)
+        return self._profile
+
+    def _connect(self) -> ChatClient:
+        if self._client is None:
+            base_url, api_key = _endpoint(self.name, *self._given)
+            self._client = ChatClient(
+                base_url,
+                api_key,
+                transport=self._transport,
+                headers=self._headers,
+                timeout=self._timeout,
+                retries=self._retries,
+                proxy=self._proxy,
+                trust_env=self._trust_env,
+            )
+        return self._client
+
+    async def complete(self, request: ChatRequest, on_chunk: OnChunk | None = None) -> ChatCompletion:
+        """Ask the endpoint. Corrects its profile once when a 400 names the parameter that was wrong."""
+        client = self._connect()
+        if request.model != self.name:
+            request = request.replace(model=self.name)
+        profile = self.profile
+        stream = on_chunk is not None
+        try:
+            return await client.complete(request, on_chunk, body=profile.body(request, stream))
+        except BadRequest as error:
+            corrected = profile.corrected(error.param or "", str(error))
+            if corrected is None:
+                raise
+        self._profile = corrected
+        return await client.complete(request, on_chunk, body=corrected.body(request, stream))
+
+    async def __aenter__(self) -> RemoteModel:
+        await self._connect().__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._connect().__aexit__(kind, error, trace)
+
+    def __repr__(self) -> str:
+        return f"RemoteModel({self.name!r})"
+
+
+def _endpoint(name: str, base_url: str | None, api_key: str | None) -> tuple[str | None, str | None]:
+    """Address and key, out of the arguments or the environment."""
+    read = os.environ.get
+    if base_url is None:
+        base_url = read("AGENTKIT_BASE_URL")
+        if base_url is None and read("AGENTKIT_API_KEY") and api_key is None:
+            raise ConfigurationError(
+                "AGENTKIT_API_KEY is set without AGENTKIT_BASE_URL; set both, or OPENAI_API_KEY for the OpenAI API"
+            )
+        base_url = base_url or read("OPENAI_BASE_URL")
+    api_key = api_key or read("AGENTKIT_API_KEY") or read("OPENAI_API_KEY")
+    if api_key is None and (base_url is None or not is_private(urlsplit(base_url).hostname or "")):
+        raise ConfigurationError(
+            f"model {name!r} has no API key: set OPENAI_API_KEY, or AGENTKIT_BASE_URL and AGENTKIT_API_KEY for another "
+            "endpoint, or give RemoteModel(name, base_url=..., api_key=...); to try without a key use Agent('offline')"
+        )
+    return base_url, api_key
+
+
+def model_from_environment(default: str | None = None) -> Model:
+    """The RemoteModel that the environment names, or the built-in OfflineModel with one line on stderr.
+
+    Remote when AGENTKIT_BASE_URL or a key is set; its name is AGENTKIT_MODEL or `default`.
+    """
+    read = os.environ.get
+    if not (read("AGENTKIT_BASE_URL") or read("AGENTKIT_API_KEY") or read("OPENAI_API_KEY")):
+        print("agentkit: no endpoint is configured; the built-in offline model answers by rules.", file=sys.stderr)
+        return OfflineModel()
+    name = read("AGENTKIT_MODEL") or default
+    if not name:
+        raise ConfigurationError("an endpoint is configured, but no model: set AGENTKIT_MODEL to the model's name")
+    return RemoteModel(name)
+
+
+def resolve(model: str | Model) -> Model:
+    """A model by name: "offline" is the built-in one, every other name is asked at the configured endpoint."""
+    if isinstance(model, str):
+        return OfflineModel() if model == "offline" else RemoteModel(model)
+    if not callable(getattr(model, "complete", None)):
+        raise ConfigurationError(f"{model!r} is no model: give a name, or an object with `async complete(request, on_chunk)`")
+    return model
