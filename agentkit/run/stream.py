@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 import anyio
-from anyio.abc import BlockingPortal, TaskGroup
+from anyio.abc import TaskGroup
+from anyio.from_thread import BlockingPortal
 
 from agentkit.client import Channel
 from agentkit.errors import ConfigurationError
