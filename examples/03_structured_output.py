@@ -36,7 +36,7 @@ reader = Agent(
 )
 
 if __name__ == "__main__":
-    result = reader.run_sync('Invoice "A-1027", currency EUR: 3 "blue mugs" at 12.50 each.')
+    result = reader.run_sync('Invoice number 1027, currency EUR: description "blue mugs", quantity 3, price 12.50.')
     invoice = result.output  # an Invoice: editors and type checkers know
     print(f"invoice {invoice.number}: {len(invoice.items)} item(s), {invoice.total:.2f} {invoice.currency}")
     print(invoice.model_dump_json(indent=2))

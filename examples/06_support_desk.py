@@ -47,7 +47,7 @@ class Desk:
 
 @tool(effect="read")
 def look_up_order(ctx: Context[Desk], number: int) -> dict[str, object]:
-    """Look up an order: its item, price, status and address.
+    """Look up what was bought, its price and its status.
 
     Args:
         number: Number of the order
@@ -57,7 +57,7 @@ def look_up_order(ctx: Context[Desk], number: int) -> dict[str, object]:
 
 @tool(effect="idempotent", lock="order:{number}")
 def change_address(ctx: Context[Desk], number: int, address: str) -> str:
-    """Change the delivery address of an order.
+    """Change the address of a delivery.
 
     Args:
         number: Number of the order
@@ -72,7 +72,7 @@ def change_address(ctx: Context[Desk], number: int, address: str) -> str:
 
 @tool(effect="write", approval=True, lock="order:{number}")
 def refund_order(ctx: Context[Desk], number: int, amount: float) -> str:
-    """Refund money for an order.
+    """Refund money.
 
     Args:
         number: Number of the order
@@ -143,11 +143,11 @@ if __name__ == "__main__":
         converse(
             desk,
             [
-                "Please look up order number 8.",
-                'Change the address of order number 8 to "9 Harbour Street".',
-                'Change the address of order number 7 to "9 Harbour Street".',
-                "Refund order number 7, amount 49.",
-                "Refund order number 8, amount 240.",
+                "Look up 8.",
+                'Change the address to "9 Harbour Street", number 8.',
+                'Change the address to "9 Harbour Street", number 7.',
+                "Refund amount 49, number 7.",
+                "Refund amount 240, number 8.",
             ],
         )
         print(f"order 8 goes to {desk.order(8)['address']}")

@@ -11,7 +11,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 WORDS = {
     "01_quickstart.py": ["Boston", "Paris", "14.5", "RunResult(done"],
     "02_streaming.py": ["A short history of bees", "reading the catalogue (1 of 2)", '"event":"RunFinished"'],
-    "03_structured_output.py": ["invoice A-1027", "EUR"],
+    "03_structured_output.py": ["invoice 1027: 1 item(s), 37.50 EUR", "blue mugs"],
     "04_context_and_deps.py": ["4 pieces of lamp", "ordered 6 x chair for Bob", "chairs now: 6", "2 pieces of desk"],
     "05_approval.py": ["waits for approval", "paid:     []", "paid:     ['850.00 to rent']"],
     "06_support_desk.py": [
