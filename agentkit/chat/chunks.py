@@ -40,7 +40,12 @@ class PartialCall:
     def to_json(self) -> Json:
         """The call as the unstreamed answer has it."""
         if self.type == "custom":
-            return {**self.extra, "id": self.id, "type": "custom", "custom": {"name": self.name, "input": self.arguments}}
+            return {
+                **self.extra,
+                "id": self.id,
+                "type": "custom",
+                "custom": {"name": self.name, "input": self.arguments},
+            }
         function = {**self.function_extra, "name": self.name, "arguments": self.arguments}
         return {**self.extra, "id": self.id or minted_id(), "type": "function", "function": function}
 
@@ -57,8 +62,20 @@ class Delta(NamedTuple):
 class PartialChoice:
     """One choice so far."""
 
-    __slots__ = ("audio", "calls", "content", "extra", "finish_reason", "given", "legacy", "logprobs", "open_at", "reasoning")
-    __slots__ += ("reasoning_key", "refusal")
+    __slots__ = (
+        "audio",
+        "calls",
+        "content",
+        "extra",
+        "finish_reason",
+        "given",
+        "legacy",
+        "logprobs",
+        "open_at",
+        "reasoning",
+        "reasoning_key",
+        "refusal",
+    )
 
     def __init__(self) -> None:
         self.content: list[str] = []
@@ -140,9 +157,12 @@ class PartialCompletion:
 
     def add(self, chunk: Json) -> None:
         """One more chunk, parsed. Raises ServerFailed for an error event (Q49)."""
-        self.deltas = deltas = []
+        deltas: list[Delta] = []
+        self.deltas = deltas
         if "error" in chunk:
             raise_error_body(chunk)
+        if "choices" not in chunk and "usage" not in chunk:
+            return  # a ping or another gateway's note (Q44)
         self._head.update(chunk)  # the last value wins; ids and names are kept apart, for later chunks blank them
         self.id = self.id or chunk.get("id")
         self.model = self.model or chunk.get("model")
@@ -237,8 +257,10 @@ def _add_rest(choice: PartialChoice, delta: Json, index: int, deltas: list[Delta
     if isinstance(delta.get("audio"), dict):
         _add_audio(choice.audio, delta["audio"])
     for key in delta.keys() - _KNOWN:
-        value, before = delta[key], choice.extra.get(key)
-        choice.extra[key] = [*before, *value] if isinstance(before, list) and isinstance(value, list) else value
+        value: Any = delta[key]
+        before: Any = choice.extra.get(key)
+        both = isinstance(before, list) and isinstance(value, list)
+        choice.extra[key] = before + value if both else value
 
 
 def _add_audio(audio: Json, more: Json) -> None:
@@ -273,9 +295,9 @@ def _add_logprobs(choice: PartialChoice, logprobs: Any) -> None:
     if choice.logprobs is None:
         choice.logprobs = {}
     for key, rows in logprobs.items():
-        before = choice.logprobs.get(key)
+        before: Any = choice.logprobs.get(key)
         both = isinstance(before, list) and isinstance(rows, list)
-        choice.logprobs[key] = [*before, *rows] if both else rows if rows is not None else before
+        choice.logprobs[key] = before + rows if both else rows if rows is not None else before
 
 
 def _choice_json(index: int, choice: PartialChoice) -> Json:

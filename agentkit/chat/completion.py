@@ -111,7 +111,9 @@ def checked(data: Json) -> ChatCompletion:
     except ValidationError as error:
         row = error.errors(include_url=False)[0]
         where = ".".join(map(str, row["loc"]))
-        raise ProtocolError(f"the answer is not a completion: {where}: {row['msg']}", text=_excerpt(str(data))) from None
+        raise ProtocolError(
+            f"the answer is not a completion: {where}: {row['msg']}", text=_excerpt(str(data))
+        ) from None
 
 
 def _excerpt(text: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import to_json
@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from .messages import ImagePart, Message, UserMessage
 from .parameters import AllowedToolsChoice, CustomChoice, FunctionChoice, Name, Parameters, ResponseFormat
 from .settings import Settings
-from .wire import configuration_error, Json, Tagged, Wire
+from .wire import Json, Tagged, Wire, configuration_error
 
 STORED_IMAGE = 10 * 1024 * 1024  # bytes; larger images are dropped from stored completions
 
@@ -81,6 +81,8 @@ class ChatRequest(Parameters):
     function_call: str | Json | None = None  # deprecated: accepted, never sent anew
 
     __slots__ = ("rest",)
+    if TYPE_CHECKING:
+        rest: ClassVar[Rest]
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -155,7 +157,7 @@ class ChatRequest(Parameters):
     def shared_rest(self) -> Rest:
         """What is shared with all requests that differ from this one in their messages alone."""
         try:
-            rest: Rest = self.rest
+            rest = self.rest
         except AttributeError:
             rest = Rest()
             object.__setattr__(self, "rest", rest)

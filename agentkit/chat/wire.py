@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,13 +17,16 @@ class Wire(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), ser_json_inf_nan="null")
 
-    # A slot, not a field: a copy starts without it, so bytes can never be those of another message.
-    __slots__ = ("memo", "sent")  # `sent`: (profile, bytes), kept by whoever sends
+    # Slots, not fields: a copy starts without them, so bytes can never be those of another message.
+    __slots__ = ("memo", "sent")
+    if TYPE_CHECKING:
+        memo: ClassVar[bytes]
+        sent: ClassVar[tuple[object, bytes]]  # (profile, bytes), kept by whoever sends
 
     def json_bytes(self) -> bytes:
         """Compact JSON without the fields that were never set."""
         try:
-            memo: bytes = self.memo
+            memo = self.memo
         except AttributeError:
             memo = self.__pydantic_serializer__.to_json(self, exclude_unset=True, by_alias=True)
             object.__setattr__(self, "memo", memo)

@@ -22,7 +22,7 @@ class Secret:
         value = value.strip()
         if not _VISIBLE.match(value):
             raise ConfigurationError(
-                f"{name} is {'empty' if not value else 'not printable ASCII without spaces'}; give the key as it was issued"
+                f"{name} is {'not printable ASCII without spaces' if value else 'empty'}; give it as it was issued"
             )
         self.__value = value
 

@@ -42,7 +42,7 @@ class _Lease(httpx.AsyncByteStream):
 
 
 class StackTransport(httpx.AsyncBaseTransport):
-    """Last in, first out: httpx's pool does work quadratic in its open requests, a stack of one-connection pools none."""
+    """One-connection transports on a stack: httpx's own pool does work quadratic in its open requests."""
 
     def __init__(self, *, verify: bool | ssl.SSLContext = True, proxy: str | None = None) -> None:
         self._verify, self._proxy = verify, proxy
@@ -77,9 +77,7 @@ class StackTransport(httpx.AsyncBaseTransport):
             await self._all.pop().aclose()
 
 
-def make_transport(
-    transport: Transport, verify: bool | ssl.SSLContext, proxy: str | None
-) -> httpx.AsyncBaseTransport:
+def make_transport(transport: Transport, verify: bool | ssl.SSLContext, proxy: str | None) -> httpx.AsyncBaseTransport:
     """The transport by name. Raises ConfigurationError when its package is missing."""
     if transport == "stack":
         return StackTransport(verify=verify, proxy=proxy)

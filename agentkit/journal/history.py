@@ -31,5 +31,6 @@ def mended(messages: Iterable[Message]) -> tuple[Message, ...]:
             for call in message.calls:
                 if call.id not in answers:
                     log.warning("history: call %r has no result; the model is told that it is unknown", call.id)
-                out.append(answers.pop(call.id, None) or ToolMessage(tool_call_id=call.id, content=UNKNOWN))
+                unknown = ToolMessage(tool_call_id=call.id, content=UNKNOWN)
+                out.append(answers.pop(call.id, unknown))
     return tuple(out)

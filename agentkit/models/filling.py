@@ -13,8 +13,42 @@ _WORD = re.compile(r"[a-z]+")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _QUOTED = re.compile(r"[\"“']([^\"”']{2,})[\"”']")
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-zA-Z]+(?: [A-Z][a-zA-Z]+)*|^[A-Z][a-zA-Z]+(?= and )")
-_COMMON = frozenset("a an and are at be by can do for from get how i in is it me my of on or please that the this to".split())
-_COMMON |= frozenset("what when where which who will with you your tool use was were not does did has have".split())
+_COMMON = frozenset(
+    re.findall(
+        r"[a-z]+",
+        "a an and are at be by can did do does for from get has have how i in is it me my not of on or please that the "
+        "this to tool use was were what when where which who will with you your",
+    )
+)
+_COMMON |= frozenset(
+    [
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "will",
+        "with",
+        "you",
+        "your",
+        "tool",
+        "use",
+        "was",
+        "were",
+        "not",
+        "does",
+        "did",
+        "has",
+        "have",
+    ]
+)
+_COMMON = frozenset(
+    re.findall(
+        r"[a-z]+",
+        "a an and are at be by can did do does for from get has have how i in is it me my not of on or please that the "
+        "this to tool use was were what when where which who will with you your",
+    )
+)
 
 
 def _words(text: str) -> set[str]:
@@ -34,7 +68,8 @@ def calls_for(text: str, tools: Sequence[FunctionDefinition], *, forced: bool) -
     for tool in chosen:
         schema = tool.parameters or {"type": "object", "properties": {}}
         many = _subjects(schema, text)
-        for subject in many or [None]:
+        subjects: list[str | None] = [*many] or [None]
+        for subject in subjects:
             calls.append((tool.name, json.dumps(_object(schema, text, schema, subject))))
     return calls
 
@@ -147,15 +182,17 @@ def _number(text: str, name: str) -> float:
 
 
 def _within(schema: Json, value: float) -> float:
-    low = schema.get("minimum", schema.get("exclusiveMinimum", value))
-    high = schema.get("maximum", schema.get("exclusiveMaximum", value))
-    return min(max(value, low), high)
+    low: Any = schema.get("minimum", schema.get("exclusiveMinimum", value))
+    high: Any = schema.get("maximum", schema.get("exclusiveMaximum", value))
+    return min(max(value, float(low)), float(high))
 
 
 def _string(schema: Json, text: str, name: str, subject: str | None) -> str:
     if subject is not None:
         return subject
-    quoted, names, numbers = _QUOTED.findall(text), _NAME.findall(text), _NUMBER.findall(text)
+    quoted: list[str] = _QUOTED.findall(text)
+    names: list[str] = _NAME.findall(text)
+    numbers: list[str] = _NUMBER.findall(text)
     about = f"{name} {schema.get('description', '')}".lower()
     if numbers and re.search(r"\b(id|number|order|no)\b", about.replace("_", " ")):
         return numbers[0]

@@ -6,8 +6,21 @@ import math
 
 import anyio.lowlevel
 
-from agentkit.chat import ChatCompletion, ChatRequest, FunctionTool, Json, JsonSchemaFormat, Message, OnChunk
-from agentkit.chat import AssistantMessage, SystemMessage, DeveloperMessage, ToolMessage, UserMessage, joined
+from agentkit.chat import (
+    AssistantMessage,
+    ChatCompletion,
+    ChatRequest,
+    DeveloperMessage,
+    FunctionTool,
+    Json,
+    JsonSchemaFormat,
+    Message,
+    OnChunk,
+    SystemMessage,
+    ToolMessage,
+    UserMessage,
+    joined,
+)
 
 from .filling import calls_for, filled
 from .scripted import tell_in_pieces
@@ -54,7 +67,9 @@ def _text_of(message: Message) -> str:
 
 def _turn(request: ChatRequest) -> tuple[str, list[tuple[str, str]]]:
     """(the last user message, (tool, result) of the calls since)."""
-    question, results, names = "", [], {}
+    question = ""
+    results: list[tuple[str, str]] = []
+    names: dict[str, str] = {}
     for message in request.messages:
         if isinstance(message, UserMessage):
             question, results = _text_of(message), []
@@ -93,7 +108,9 @@ def _text(request: ChatRequest) -> str:
         facts = " ".join([question, *(text for _, text in results)])
         return filled(format_.json_schema.schema_ or {}, facts)
     if format_ is not None and format_.type == "json_object":
-        return filled({"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}, question)
+        return filled(
+            {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}, question
+        )
     if results:
         return "Here is what I found: " + "; ".join(f"{name} says {text}" for name, text in results) + "."
     if not question:

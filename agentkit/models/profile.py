@@ -58,8 +58,7 @@ class Profile:
         try:
             profile, sent = message.sent
             if profile is self:
-                body: bytes = sent
-                return body
+                return sent
         except AttributeError:
             pass
         if isinstance(message, AssistantMessage):
@@ -104,7 +103,9 @@ class Profile:
     def _rest(self, request: ChatRequest, stream: bool) -> Json:
         rest = {key: value for key, value in request.rest_json(stream).items() if key not in self.drop}
         if not self.stop and "stop" in rest:
-            raise ConfigurationError(f"the model {request.model!r} takes no stop sequences; leave Settings(stop=...) out")
+            raise ConfigurationError(
+                f"the model {request.model!r} takes no stop sequences; leave Settings(stop=...) out"
+            )
         if not self.stream_options:
             rest.pop("stream_options", None)
         limit = rest.pop("max_completion_tokens", None) or rest.pop("max_tokens", None)

@@ -142,5 +142,7 @@ def resolve(model: str | Model) -> Model:
     if isinstance(model, str):
         return OfflineModel() if model == "offline" else RemoteModel(model)
     if not callable(getattr(model, "complete", None)):
-        raise ConfigurationError(f"{model!r} is no model: give a name, or an object with `async complete(request, on_chunk)`")
+        raise ConfigurationError(
+            f"{model!r} is no model: give a name, or an object with `async complete(request, on_chunk)`"
+        )
     return model

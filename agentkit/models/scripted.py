@@ -78,7 +78,9 @@ def completion_of(answer: Answer, request: ChatRequest) -> ChatCompletion:
         raise answer
     message = _message(answer, sum(m.role == "assistant" for m in request.messages))
     reason = "tool_calls" if message.get("tool_calls") else "stop"
-    choices = [{"index": n, "message": message, "logprobs": None, "finish_reason": reason} for n in range(request.n or 1)]
+    choices = [
+        {"index": n, "message": message, "logprobs": None, "finish_reason": reason} for n in range(request.n or 1)
+    ]
     prompt = sum(len(m.json_bytes()) for m in request.messages) // 4
     spoken = len(json.dumps(message)) // 4 * len(choices)
     usage = {"prompt_tokens": prompt, "completion_tokens": spoken, "total_tokens": prompt + spoken}

@@ -82,7 +82,9 @@ def _record(run: Run, completion: ChatCompletion, picked: Choice) -> None:
 def _compact(run: Run, up_to: int, summary: Message) -> None:
     kept = run.state.messages[up_to:]
     if run.state.open_calls or not 0 < up_to <= len(run.state.messages):
-        raise ConfigurationError(f"compact(up_to={up_to}): only the settled messages of the conversation can be replaced")
+        raise ConfigurationError(
+            f"compact(up_to={up_to}): only the settled messages of the conversation can be replaced"
+        )
     run.record(Compacted((summary, *kept)))
 
 
@@ -92,7 +94,9 @@ def _asked_again(run: Run, error: BaseException) -> bool:
         return False
     again = isinstance(error, BadRequest) and error.code == "tool_use_failed"
     again = (again or isinstance(error, _Malformed)) and run.state.repairs < run.team.limits.repairs
-    run.record(Attempted(type(error).__name__, error.text, getattr(error, "usage", None), repair=again and _silent(error)))
+    run.record(
+        Attempted(type(error).__name__, error.text, getattr(error, "usage", None), repair=again and _silent(error))
+    )
     if again and isinstance(error, BadRequest):
         run.record(Told("repair", "Your tool call could not be read. Call the tool again with valid JSON arguments."))
     return again
@@ -190,7 +194,7 @@ def _settings(spec: AgentSpec, conclude: bool, forced: bool, tools: bool) -> Set
     elif conclude:
         changes = {"tool_choice": "none"}
     elif not forced and settings.tool_choice not in (None, "auto", "none"):
-        changes = {"tool_choice": None}  # `required` and named choices hold for a run's first turn (they would never end)
+        changes = {
+            "tool_choice": None
+        }  # `required` and named choices hold for a run's first turn (they would never end)
     return settings.model_copy(update=changes) if changes else settings
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 
@@ -63,9 +63,13 @@ async def _admit(run: Run, call: Call) -> Entry:
     try:
         approval = tool.approval is not False and await tool.needs_approval(arguments, context)
     except Exception as error:  # a predicate that fails must not let the call through
-        return Result(call.ref, "error", f"whether the call needs approval could not be decided: {type(error).__name__}")
+        return Result(
+            call.ref, "error", f"whether the call needs approval could not be decided: {type(error).__name__}"
+        )
     run.arguments[call.ref] = arguments
-    wants = "external" if tool.external else "approval" if approval else ""
+    wants: Literal["", "approval", "external"] = ""
+    if tool.runs_elsewhere or approval:
+        wants = "external" if tool.runs_elsewhere else "approval"
     nested = team_of(tool) is not None
     return Admitted(
         call.ref, arguments.json, tool.effect, tool.digest if wants else "", wants, nested, arguments.repairs

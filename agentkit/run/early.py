@@ -128,7 +128,7 @@ class EarlyStarts:
 def _free(tool: Tool[..., Any]) -> bool:
     """Whether a call of the tool needs nobody's leave: no approval, lock, predicate, nested agent or outside answer."""
     plain = tool.approval is False and tool.lock is None and tool.when is None
-    return plain and not tool.external and team_of(tool) is None and not tool.name.startswith("transfer_to_")
+    return plain and not tool.runs_elsewhere and team_of(tool) is None and not tool.name.startswith("transfer_to_")
 
 
 def _same_arguments(run: Run, early: EarlyCall, text: str) -> bool:

@@ -87,8 +87,9 @@ def _committed(result: RunResult[Any], state: RunState) -> RunResult[Any]:
 async def _hold(stack: AsyncExitStack, team: Team) -> None:
     """Keep the models' connections open until the run ends."""
     for spec in team.specs.values():
-        if hasattr(spec.model, "__aenter__"):
-            await stack.enter_async_context(spec.model)
+        model: Any = spec.model
+        if hasattr(model, "__aenter__"):
+            await stack.enter_async_context(model)
 
 
 async def _timed(run: Run) -> RunResult[Any]:

@@ -74,7 +74,9 @@ def _output_of(type_: Any) -> Output:
     body: dict[str, Any] = {"name": _name(type_), "schema": strict if isinstance(strict, dict) else schema}
     if isinstance(strict, dict):
         body["strict"] = True
-    return Output(type_, adapter, wrapped, JsonSchemaFormat.model_validate({"type": "json_schema", "json_schema": body}))
+    return Output(
+        type_, adapter, wrapped, JsonSchemaFormat.model_validate({"type": "json_schema", "json_schema": body})
+    )
 
 
 def output_of(type_: Any) -> Output | None:

@@ -128,9 +128,7 @@ def _failed(state: RunState, team: Team) -> Step | None:
         tool = team.specs[state.agent].by_name.get(name)
         allowed = tool.max_failures if tool is not None else MAX_FAILURES
         if failures > allowed:
-            return Stop(
-                ToolFailed(f"tool {name!r} failed {failures} times in a row", tool=name, failures=failures)
-            )
+            return Stop(ToolFailed(f"tool {name!r} failed {failures} times in a row", tool=name, failures=failures))
     return None
 
 

@@ -6,8 +6,24 @@ from typing import Any
 
 from agentkit.chat import Json
 
-_UNSUPPORTED = ("patternProperties", "propertyNames", "allOf", "oneOf", "not", "if", "prefixItems", "dependentRequired")
-_UNSUPPORTED += ("dependentSchemas", "unevaluatedProperties", "contains", "uniqueItems", "minProperties", "maxProperties")
+_UNSUPPORTED = frozenset(
+    {
+        "allOf",
+        "contains",
+        "dependentRequired",
+        "dependentSchemas",
+        "if",
+        "maxProperties",
+        "minProperties",
+        "not",
+        "oneOf",
+        "patternProperties",
+        "prefixItems",
+        "propertyNames",
+        "unevaluatedProperties",
+        "uniqueItems",
+    }
+)
 
 
 class _CannotBe(Exception):
@@ -30,9 +46,9 @@ def to_strict(schema: Json, *, null_for_default: bool = False) -> Json | str:
 def _strict(node: Any, where: str, nullable: bool) -> Any:
     if isinstance(node, bool) or not node:
         raise _CannotBe(f"{where or 'the schema'} accepts anything")
-    for keyword in _UNSUPPORTED:
-        if keyword in node:
-            raise _CannotBe(f"{where or 'the schema'} uses {keyword}")
+    unsupported = sorted(_UNSUPPORTED & node.keys())
+    if unsupported:
+        raise _CannotBe(f"{where or 'the schema'} uses {unsupported[0]}")
     out = {key: value for key, value in node.items() if key not in ("default", "discriminator")}
     for key in ("$defs", "definitions"):
         if key in out:
@@ -43,9 +59,7 @@ def _strict(node: Any, where: str, nullable: bool) -> Any:
         out["items"] = _strict(out["items"], f"{where}[]", nullable)
     elif out.get("type") == "object" or "properties" in out:
         return _strict_object(out, where, nullable)
-    elif out.get("type") == "array":
-        raise _CannotBe(f"{where or 'the schema'} is an array of anything")
-    elif not {"type", "$ref", "enum", "const"} & out.keys():
+    elif out.get("type") == "array" or not {"type", "$ref", "enum", "const"} & out.keys():
         raise _CannotBe(f"{where or 'the schema'} accepts anything")
     return out
 
@@ -67,7 +81,7 @@ def _or_null(node: Json) -> Json:
     if "anyOf" in node:
         known = any(sub.get("type") == "null" for sub in node["anyOf"])
         return node if known else {**node, "anyOf": [*node["anyOf"], {"type": "null"}]}
-    about = {key: node[key] for key in ("description", "title") if key in node}
+    about: Json = {key: node[key] for key in ("description", "title") if key in node}
     rest = {key: value for key, value in node.items() if key not in about}
     if rest.get("type") == "null":
         return node

@@ -37,8 +37,8 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 THREADS = 64  # sync tools that run at the same time in one event loop
 
 
-class ToolOptions(TypedDict, total=False):
-    """The keywords of `tool`, with their types.
+class SchemaOptions(TypedDict, total=False):
+    """What a tool of any kind may be told, with its type.
 
     effect: "read" (may start early and run twice), "idempotent" (may run again after a crash), "write" (the default:
     at most once). approval: True, or a predicate of (ctx, **arguments). timeout: seconds. max_failures: failures in a
@@ -48,8 +48,6 @@ class ToolOptions(TypedDict, total=False):
     tool. untrusted: its results come from outside.
     """
 
-    name: str
-    description: str
     effect: Effect
     approval: bool | Predicate
     timeout: float | None
@@ -60,6 +58,13 @@ class ToolOptions(TypedDict, total=False):
     lock: str | None
     when: Callable[[Context[Any]], bool | Awaitable[bool]] | None
     untrusted: bool
+
+
+class ToolOptions(SchemaOptions, total=False):
+    """The keywords of `tool`: name and description instead of the function's own, and what SchemaOptions has."""
+
+    name: str
+    description: str
 
 
 class Tool(Generic[P, R]):
@@ -93,7 +98,7 @@ class Tool(Generic[P, R]):
         self.effect, self.approval, self.timeout = effect, approval, timeout
         self.max_failures, self.max_result, self.lock = max_failures, max_result, lock
         self.when, self.untrusted = when, untrusted
-        self.external = function is None
+        self.runs_elsewhere = function is None
         self._is_async = function is not None and _is_async(function)
         self.threaded = function is not None and not self._is_async and thread
         self._validator, self._plain = validator, parameters
@@ -120,9 +125,7 @@ class Tool(Generic[P, R]):
         form = to_strict(parameters, null_for_default=True)
         if isinstance(form, str):
             if strict:
-                raise ConfigurationError(
-                    f"{self.place}: strict=True, but {form}; strict schemas name every key. Use exact types or strict=False"
-                )
+                raise ConfigurationError(f"{self.place}: strict=True, but {form}; use exact types, or strict=False")
             return parameters, False
         return form, True
 
@@ -138,21 +141,21 @@ class Tool(Generic[P, R]):
         description: str,
         parameters: Json,
         function: Callable[..., Any],
-        **options: Unpack[ToolOptions],
+        **options: Unpack[SchemaOptions],
     ) -> Tool[..., Any]:
         """A tool of a raw JSON Schema; the function gets only arguments that fit it, by keyword."""
-        options = {**options, "name": name, "description": description}
         schema = _object_schema(parameters, name)
-        return Tool(function, parameters=schema, validator=SchemaValidator(schema, f"tool {name!r}"), **options)
+        validator = SchemaValidator(schema, f"tool {name!r}")
+        return Tool(function, name=name, description=description, parameters=schema, validator=validator, **options)
 
     @classmethod
     def external(
-        cls, name: str, description: str, parameters: Json, **options: Unpack[ToolOptions]
+        cls, name: str, description: str, parameters: Json, **options: Unpack[SchemaOptions]
     ) -> Tool[..., Any]:
         """A tool that runs elsewhere: the run pauses with its calls until `state.answer(call, result)`."""
-        options = {**options, "name": name, "description": description}
         schema = _object_schema(parameters, name)
-        return Tool(None, parameters=schema, validator=SchemaValidator(schema, f"tool {name!r}"), **options)
+        validator = SchemaValidator(schema, f"tool {name!r}")
+        return Tool(None, name=name, description=description, parameters=schema, validator=validator, **options)
 
     @functools.cached_property
     def definition(self) -> FunctionTool:
@@ -265,7 +268,7 @@ def _object_schema(parameters: Json, name: str) -> Json:
 def _made(function: Callable[..., Any], options: ToolOptions, names: Json) -> Tool[..., Any]:
     if not callable(function):
         raise ConfigurationError(f"{function!r} is no function; decorate a function with @tool")
-    name = options.get("name") or getattr(function, "__name__", type(function).__name__)
+    name = str(options.get("name") or getattr(function, "__name__", type(function).__name__))
     place = _place(function, name)
     about, parameters = described(function)
     description = options.get("description", about)
@@ -350,7 +353,8 @@ def tools_of(things: Iterable[object]) -> tuple[Tool[..., Any], ...]:
             other = found.setdefault(made.name, made)
             if other is not made:
                 raise ConfigurationError(
-                    f"two tools are named {made.name!r}: {other.place} and {made.place}; rename one with @tool(name=...)"
+                    f"two tools are named {made.name!r}: {other.place} and {made.place}; "
+                    "rename one with @tool(name=...)"
                 )
     return tuple(found.values())
 

@@ -52,8 +52,6 @@ def refund(order: str, amount: float = 0.0) -> str:
     return f"refunded {order}"
 
 
-
-
 async def test_an_answer_without_calls_is_the_output() -> None:
     result = await Agent(ScriptedModel(["hello"])).run("hi")
     assert (result.status, result.output) == ("done", "hello")
