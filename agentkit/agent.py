@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -149,7 +149,7 @@ class Agent(Generic[Deps, Out]):
         self.spec, self._team = spec, Team(spec, spec.limits)
 
     @contextmanager
-    def override(self, **changes: Any) -> Iterator[None]:
+    def override(self, **changes: Any) -> Generator[None]:
         """Inside the block this agent runs with other fields: `with agent.override(model=ScriptedModel([...])):`."""
         token = self._override.set((self._override.get() or self).replace(**changes))
         try:
@@ -217,17 +217,15 @@ class Agent(Generic[Deps, Out]):
         return agent_tool(self.spec, name or self.spec.name, about, **options)
 
     async def __aenter__(self) -> Agent[Deps, Out]:
-        for spec in self._team.specs.values():
-            if hasattr(spec.model, "__aenter__"):
-                await spec.model.__aenter__()
+        for model in self._team.closable:
+            await model.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for spec in self._team.specs.values():
-            if hasattr(spec.model, "__aexit__"):
-                await spec.model.__aexit__(kind, error, trace)
+        for model in self._team.closable:
+            await model.__aexit__(kind, error, trace)
 
     def _active(self) -> Agent[Any, Any]:
         return self._override.get() or self

@@ -57,8 +57,8 @@ def split_content(content: Any) -> tuple[str, str]:
 
 def normalised(data: Json) -> Json:
     """The answer's parsed JSON with quirks mended, in place."""
-    choices = data.get("choices")
-    data["choices"] = [_choice(n, choice) for n, choice in enumerate(choices or ()) if isinstance(choice, dict)]
+    choices: Any = data.get("choices") or ()
+    data["choices"] = [_choice(n, choice) for n, choice in enumerate(choices) if isinstance(choice, dict)]
     if not data.get("usage"):
         data.pop("usage", None)
         inner = data.get("x_groq")

@@ -78,7 +78,8 @@ class ChatClient:
         self._headers = {"accept-encoding": "identity", "content-type": "application/json", **(headers or {})}
         self._timeout = timeout or Timeout()
         self._retry = RetryPolicy(retries)
-        self._http, self._transport = http, transport
+        self._http = http
+        self._transport: Transport = transport
         self._proxy, self._trust_env, self._verify = proxy, trust_env, verify
         self._held: dict[object, _Held] = {}
         self._url = f"{self.base_url}/chat/completions"

@@ -11,7 +11,8 @@ import httpx
 
 from agentkit.errors import ConfigurationError
 
-Transport = Literal["stack", "aiohttp"] | httpx.AsyncBaseTransport
+TransportName = Literal["stack", "aiohttp"]
+Transport = TransportName | httpx.AsyncBaseTransport
 _CONTEXT: dict[bool, ssl.SSLContext] = {}
 
 
@@ -82,9 +83,9 @@ def make_transport(transport: Transport, verify: bool | ssl.SSLContext, proxy: s
     if transport == "stack":
         return StackTransport(verify=verify, proxy=proxy)
     if transport != "aiohttp":
-        if isinstance(transport, httpx.AsyncBaseTransport):
-            return transport
-        raise ConfigurationError(f"transport={transport!r}: use 'stack', 'aiohttp' or an httpx.AsyncBaseTransport")
+        if isinstance(transport, str):
+            raise ConfigurationError(f"transport={transport!r}: use 'stack', 'aiohttp' or an httpx.AsyncBaseTransport")
+        return transport
     try:
         module = importlib.import_module("httpx_aiohttp")
     except ImportError:

@@ -25,20 +25,20 @@ class RunState:
     """The fold of a journal. A value: `apply` returns the next one in O(1), nothing else changes it."""
 
     journal: str = ""
-    entries: Trail[Entry] = field(default_factory=Trail)
+    entries: Trail[Entry] = field(default_factory=Trail[Entry])
     saved: int = 0  # how many entries a store holds
     run_id: str = ""
     agent: str = ""
-    settled: Trail[Message] = field(default_factory=Trail)  # messages that can no longer change
+    settled: Trail[Message] = field(default_factory=Trail[Message])  # messages that can no longer change
     turn: int = 0  # completions in this journal: the first half of a call's identity
-    calls: dict[str, Call] = field(default_factory=dict)
+    calls: dict[str, Call] = field(default_factory=dict[str, Call])
     final: ResponseMessage | None = None
     run_from: int = 0  # index into messages where this run began
     turns: int = 0  # of this run, children included, as the next two
     tool_calls: int = 0
     usage: Usage = field(default_factory=Usage)
     repairs: int = 0
-    failures: dict[str, int] = field(default_factory=dict)  # tool name to consecutive failures
+    failures: dict[str, int] = field(default_factory=dict[str, int])  # tool name to consecutive failures
     concluding: str = ""
     repeated: int = 0
     fingerprint: tuple[tuple[str, str, str], ...] = ()

@@ -20,35 +20,6 @@ _COMMON = frozenset(
         "this to tool use was were what when where which who will with you your",
     )
 )
-_COMMON |= frozenset(
-    [
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "will",
-        "with",
-        "you",
-        "your",
-        "tool",
-        "use",
-        "was",
-        "were",
-        "not",
-        "does",
-        "did",
-        "has",
-        "have",
-    ]
-)
-_COMMON = frozenset(
-    re.findall(
-        r"[a-z]+",
-        "a an and are at be by can did do does for from get has have how i in is it me my not of on or please that the "
-        "this to tool use was were what when where which who will with you your",
-    )
-)
 
 
 def _words(text: str) -> set[str]:

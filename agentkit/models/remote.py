@@ -45,7 +45,8 @@ class RemoteModel:
         self.name = name
         self._given = (base_url, api_key)
         self._headers, self._timeout, self._retries = headers, timeout, retries
-        self._proxy, self._trust_env, self._transport = proxy, trust_env, transport
+        self._proxy, self._trust_env = proxy, trust_env
+        self._transport: Transport = transport
         self._client = client
         self._profile = profile
         if client is None and base_url is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def plain_group() -> AsyncIterator[TaskGroup]:
+async def plain_group() -> AsyncGenerator[TaskGroup]:
     """Like anyio's task group, but raises the first real error alone, not a group around it."""
     try:
         async with anyio.create_task_group() as group:

@@ -86,10 +86,8 @@ def _committed(result: RunResult[Any], state: RunState) -> RunResult[Any]:
 
 async def _hold(stack: AsyncExitStack, team: Team) -> None:
     """Keep the models' connections open until the run ends."""
-    for spec in team.specs.values():
-        model: Any = spec.model
-        if hasattr(model, "__aenter__"):
-            await stack.enter_async_context(model)
+    for model in team.closable:
+        await stack.enter_async_context(model)
 
 
 async def _timed(run: Run) -> RunResult[Any]:
@@ -119,16 +117,18 @@ async def _grouped(run: Run) -> RunResult[Any]:
     """With a task group around, where calls may start while their message streams."""
     if not run.shared.stream or run.team.first.early_start is False:
         return await advance(run)
+    result: RunResult[Any] | None = None
     try:
         async with anyio.create_task_group() as group:
             run.shared.group = group
             result = await advance(run)
             group.cancel_scope.cancel()
-        return result
     except BaseExceptionGroup as error:
         raise first_error(error) from None
     finally:
         run.shared.group = None
+    assert result is not None  # a group that ends without an error ran its body to the end
+    return result
 
 
 async def run_child(parent: Run, call: Call, team: Team, arguments: Arguments) -> Outcome | None:

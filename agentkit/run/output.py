@@ -60,14 +60,14 @@ def _output_of(type_: Any) -> Output:
             f"output={_name(type_)} cannot be described as JSON Schema: {reason}; "
             "use a pydantic model, dataclass, TypedDict, or a type made of those"
         ) from None
-    wrapped = schema.get("type") != "object" and "$ref" not in schema
-    if "$ref" in schema:
-        target = schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
-        wrapped = target.get("type") != "object"
+    if "$ref" in schema:  # a recursive type: its top level must be spelled out
+        definitions = schema["$defs"]
+        schema = {**definitions[schema["$ref"].rsplit("/", 1)[-1]], "$defs": definitions}
+    wrapped = schema.get("type") != "object"
     if wrapped:
         definitions = schema.pop("$defs", None)
-        schema = {"type": "object", "properties": {WRAPPED: schema}, "required": [WRAPPED]}
-        schema["additionalProperties"] = False
+        properties: dict[str, Any] = {WRAPPED: schema}
+        schema = {"type": "object", "properties": properties, "required": [WRAPPED], "additionalProperties": False}
         if definitions:
             schema["$defs"] = definitions
     strict = to_strict(schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -97,6 +98,12 @@ class Team:
             if len(found) > 1 or spec.targets:
                 todo += [target for target in spec.targets if found.get(target.name) is not target]
         return found
+
+    @cached_property
+    def closable(self) -> tuple[AbstractAsyncContextManager[Any], ...]:
+        """The models that keep connections while they are held open."""
+        models = (spec.model for spec in self.specs.values())
+        return tuple(model for model in models if isinstance(model, AbstractAsyncContextManager))
 
     def with_limits(self, limits: Limits | None) -> Team:
         """The same team under other limits."""

@@ -30,9 +30,8 @@ class _Loop:
         return self._runner.run(main)
 
     async def _keep(self, team: Team) -> None:
-        for spec in team.specs.values():
-            model = spec.model
-            if hasattr(model, "__aenter__") and id(model) not in self._models:
+        for model in team.closable:
+            if id(model) not in self._models:
                 await model.__aenter__()
                 self._models[id(model)] = model
         while len(self._models) > _KEPT:

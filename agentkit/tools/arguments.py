@@ -176,8 +176,10 @@ def compiled(schema: Json, where: str) -> Any:
         jsonschema.Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise ConfigurationError(f"{where}: the parameters are not a JSON Schema: {error.message[:200]}") from None
-    extend: Any = jsonschema.validators.extend
-    linear = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
+    from jsonschema import validators
+
+    extend: Any = validators.extend
+    linear: Any = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
     return linear(schema)
 
 

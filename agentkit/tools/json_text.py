@@ -23,6 +23,11 @@ def parsed_object(text: str | Json, *, nothing_required: bool, repairs: list[str
         repairs.append("an object instead of JSON text")
         _walk(text, "", 0)
         return text
+    written: str = text
+    return _read_text(written, nothing_required, repairs)
+
+
+def _read_text(text: str, nothing_required: bool, repairs: list[str]) -> Json:
     if len(text) > MAX_BYTES:
         raise ToolError(f"the arguments are longer than {MAX_BYTES} characters")
     if not text.strip():
@@ -52,8 +57,10 @@ def _parsed(text: str) -> Any:
 
 
 def _kind(value: object) -> str:
-    names = {list: "an array", bool: "a boolean", int: "a number", float: "a number", str: "a string"}
-    return names.get(type(value), "null")
+    if value is None:
+        return "null"
+    names = {"list": "an array", "bool": "a boolean", "str": "a string"}
+    return names.get(type(value).__name__, "a number")
 
 
 def _walk(value: Any, path: str, depth: int) -> None:

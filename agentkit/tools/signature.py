@@ -6,7 +6,7 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_origin
+from typing import Annotated, Any, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
@@ -61,7 +61,7 @@ def read_signature(function: Callable[..., Any], descriptions: Mapping[str, str]
             base = _open(hint)
         else:
             field = f"p{number}"
-            fields[field] = (hint, _field(name, parameter.default, hint, descriptions.get(name)))
+            fields[field] = _field(name, parameter.default, hint, descriptions.get(name))
             by_name[name] = field
     model = _model(function, base, fields, place)
     schema = _schema(model, place)
@@ -91,18 +91,22 @@ def _open(hint: Any) -> type[BaseModel]:
 
 
 def _field(name: str, default: Any, hint: Any, description: str | None) -> Any:
-    if isinstance(default, FieldInfo):
-        merged = default
-    else:
-        merged = Field() if default is inspect.Parameter.empty else Field(default=default)
-    merged.alias = merged.validation_alias = merged.serialization_alias = name
-    merged.alias_priority = 2
-    merged._attributes_set.update(alias=name, validation_alias=name, serialization_alias=name, alias_priority=2)
-    given = merged.description or any(getattr(meta, "description", None) for meta in typing.get_args(hint)[1:])
-    if description and not given:
-        merged.description = description
-        merged._attributes_set["description"] = description
-    return merged
+    """The field of a parameter: the name as its alias, the docstring's description unless a Field has one."""
+    if isinstance(default, FieldInfo):  # written as `x: int = Field(...)`
+        hint, default = Annotated[hint, default], _default_of(default)
+    about: dict[str, Any] = {"alias": name}
+    described = any(isinstance(meta, FieldInfo) and meta.description for meta in typing.get_args(hint)[1:])
+    if description and not described:
+        about["description"] = description
+    if default is not inspect.Parameter.empty:
+        about["default"] = default
+    return hint, Field(**about)
+
+
+def _default_of(field: FieldInfo) -> Any:
+    if field.is_required():
+        return inspect.Parameter.empty
+    return field.get_default(call_default_factory=True, validated_data={})
 
 
 def _model(function: Callable[..., Any], base: type[BaseModel], fields: dict[str, Any], place: str) -> type[BaseModel]:

@@ -8,7 +8,6 @@ import hashlib
 import inspect
 import re
 import string
-import sys
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, cast, overload
@@ -95,7 +94,8 @@ class Tool(Generic[P, R]):
         self.name, self.description = name, description
         self.place = _place(function, name)
         self.context, self.deps_type = context, deps_type
-        self.effect, self.approval, self.timeout = effect, approval, timeout
+        self.effect: Effect = effect
+        self.approval, self.timeout = approval, timeout
         self.max_failures, self.max_result, self.lock = max_failures, max_result, lock
         self.when, self.untrusted = when, untrusted
         self.runs_elsewhere = function is None
@@ -293,7 +293,10 @@ def _made(function: Callable[..., Any], options: ToolOptions, names: Json) -> To
 
 def _caller_names(depth: int) -> Json:
     """Names that annotations written as text may mean, where the decorator stands."""
-    return dict(sys._getframe(depth).f_locals)
+    frame = inspect.currentframe()
+    for _ in range(depth):
+        frame = frame.f_back if frame is not None else None
+    return dict(frame.f_locals) if frame is not None else {}
 
 
 class _Decorator:
