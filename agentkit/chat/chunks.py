@@ -316,8 +316,7 @@ def _choice_json(index: int, choice: PartialChoice) -> Json:
     if choice.audio:
         message["audio"] = choice.audio
     message.update(choice.extra)
-    reason = choice.finish_reason or ("tool_calls" if choice.calls else "stop")  # Q25: [DONE] without a reason
-    return {"index": index, "message": message, "logprobs": choice.logprobs, "finish_reason": reason}
+    return {"index": index, "message": message, "logprobs": choice.logprobs, "finish_reason": choice.finish_reason}
 
 
 async def replay(completion: ChatCompletion, on_chunk: OnChunk) -> None:

@@ -60,10 +60,7 @@ def normalised(data: Json) -> Json:
     choices: Any = data.get("choices") or ()
     data["choices"] = [_choice(n, choice) for n, choice in enumerate(choices) if isinstance(choice, dict)]
     if not data.get("usage"):
-        data.pop("usage", None)
-        inner = data.get("x_groq")
-        if isinstance(inner, dict) and inner.get("usage"):
-            data["usage"] = inner["usage"]
+        data.pop("usage", None)  # unknown is not zero (Q35)
     for key in ("id", "model", "object", "service_tier", "system_fingerprint"):
         value = data.get(key)
         if value is not None and not isinstance(value, str):
