@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -20,30 +20,19 @@ from .answer import Answer, Clock, Timeout
 from .retry import RetryPolicy
 from .secret import Secret, scrub
 from .stream import CompletionStream
-from .transport import Transport, make_transport
+from .transport import Transport, environment_proxy, make_transport
 
 log = logging.getLogger("agentkit")
 OPENAI = "https://api.openai.com/v1"
 
 
-class _Bearer(httpx.Auth):
-    """Puts the key into a request as it leaves, so that no stored headers hold it."""
-
-    def __init__(self, key: Secret) -> None:
-        self._key = key
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
-        yield request
-
-
 class _Held:
-    """The HTTP client of one event loop, and how many hold it open."""
+    """What one event loop sends with, and how many hold it open."""
 
-    __slots__ = ("holders", "http")
+    __slots__ = ("holders", "transport")
 
-    def __init__(self, http: Any) -> None:
-        self.http, self.holders = http, 0
+    def __init__(self, transport: httpx.AsyncBaseTransport | None) -> None:
+        self.transport, self.holders = transport, 0
 
 
 class ChatClient:
@@ -52,7 +41,8 @@ class ChatClient:
     base_url: without one, api_key must be given and OpenAI's is used. transport: "stack" (asyncio and trio),
     "aiohttp" (asyncio, the extra `fast`), or an httpx transport. http: any object with httpx's `build_request`
     and `send`; it stays yours. timeout: see Timeout. retries: further attempts before the first delta.
-    Environment proxies are not used; give proxy=. Raises ConfigurationError for an address or key that cannot be.
+    proxy: its URL; the environment's is only used with trust_env=True.
+    Raises ConfigurationError for an address or key that cannot be.
     """
 
     def __init__(
@@ -74,15 +64,16 @@ class ChatClient:
             raise ConfigurationError("ChatClient needs base_url=, or api_key= for the OpenAI API")
         self.base_url = checked_base_url(base_url or OPENAI, allow_http=allow_http)
         self._key = Secret(api_key) if api_key is not None else None
-        self._auth = _Bearer(self._key) if self._key is not None else None
         self._headers = {"accept-encoding": "identity", "content-type": "application/json", **(headers or {})}
         self._timeout = timeout or Timeout()
         self._retry = RetryPolicy(retries)
         self._http = http
         self._transport: Transport = transport
-        self._proxy, self._trust_env, self._verify = proxy, trust_env, verify
+        self._proxy = environment_proxy(self.base_url) if proxy is None and trust_env else proxy
+        self._verify = verify
         self._held: dict[object, _Held] = {}
-        self._url = f"{self.base_url}/chat/completions"
+        self._url = httpx.URL(f"{self.base_url}/chat/completions")
+        self._extensions = {"timeout": httpx.Timeout(None, connect=self._timeout.connect).as_dict()}
 
     async def complete(
         self, request: ChatRequest, on_chunk: OnChunk | None = None, *, body: bytes | None = None
@@ -93,12 +84,12 @@ class ChatClient:
         """
         content = body if body is not None else request.body(stream=on_chunk is not None)
         async with self:
-            http = self._held[anyio.lowlevel.current_token()].http
+            transport = self._held[anyio.lowlevel.current_token()].transport
             attempt = 0
             while True:
                 answer = Answer(on_chunk, request.n or 1, self._secrets)
                 try:
-                    return await self._attempt(http, content, answer)
+                    return await self._attempt(transport, content, answer)
                 except ModelError as error:
                     delay = None if answer.told else self._retry.delay(attempt, error, random.random())
                     if delay is None:
@@ -111,15 +102,24 @@ class ChatClient:
         """The chunks as they come: `async with client.stream(request) as stream: async for chunk in stream: ...`."""
         return CompletionStream(lambda on_chunk: self.complete(request, on_chunk))
 
-    async def _attempt(self, http: Any, content: bytes, answer: Answer) -> ChatCompletion:
+    async def _send(self, transport: httpx.AsyncBaseTransport | None, content: bytes) -> Any:
+        """Send over our transport directly: httpx's client class costs more than a model turn of ours."""
+        headers = self._headers
+        if self._key is not None:  # put in as it leaves, so that no stored headers hold it
+            headers = {**headers, "authorization": f"Bearer {self._key.reveal()}"}
+        if transport is None:
+            request = self._http.build_request("POST", self._url, content=content, headers=headers)
+            return await self._http.send(request, stream=True)
+        request = httpx.Request("POST", self._url, headers=headers, content=content, extensions=dict(self._extensions))
+        return await transport.handle_async_request(request)
+
+    async def _attempt(
+        self, transport: httpx.AsyncBaseTransport | None, content: bytes, answer: Answer
+    ) -> ChatCompletion:
         clock = Clock(self._timeout)
         try:
             with clock.scope:
-                request = http.build_request("POST", self._url, content=content, headers=self._headers)
-                if self._auth is None:
-                    response = await http.send(request, stream=True)
-                else:
-                    response = await http.send(request, stream=True, auth=self._auth)
+                response = await self._send(transport, content)
                 try:
                     completion = await answer.read(response, clock)
                 finally:
@@ -142,14 +142,8 @@ class ChatClient:
     def _secrets(self) -> tuple[Secret, ...]:
         return () if self._key is None else (self._key,)
 
-    def _made(self) -> Any:
-        if self._http is not None:
-            return self._http
-        timeout = httpx.Timeout(None, connect=self._timeout.connect)
-        transport = make_transport(self._transport, self._verify, self._proxy)
-        return httpx.AsyncClient(
-            transport=transport, timeout=timeout, follow_redirects=False, trust_env=self._trust_env
-        )
+    def _made(self) -> httpx.AsyncBaseTransport | None:
+        return None if self._http is not None else make_transport(self._transport, self._verify, self._proxy)
 
     async def __aenter__(self) -> ChatClient:
         token = anyio.lowlevel.current_token()
@@ -167,9 +161,9 @@ class ChatClient:
         held.holders -= 1
         if held.holders == 0:
             del self._held[token]
-            if self._http is None:
+            if held.transport is not None and held.transport is not self._transport:  # who receives does not close
                 with anyio.CancelScope(shield=True):
-                    await held.http.aclose()
+                    await held.transport.aclose()
 
     def __repr__(self) -> str:
         return f"ChatClient({self.base_url!r})"
