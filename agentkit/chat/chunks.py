@@ -164,9 +164,10 @@ class PartialCompletion:
         if "choices" not in chunk and "usage" not in chunk:
             return  # a ping or another gateway's note (Q44)
         self._head.update(chunk)  # the last value wins; ids and names are kept apart, for later chunks blank them
-        self.id = self.id or chunk.get("id")
-        self.model = self.model or chunk.get("model")
-        self.created = self.created or chunk.get("created")
+        if not self.id or not self.model or not self.created:
+            self.id = self.id or chunk.get("id")
+            self.model = self.model or chunk.get("model")
+            self.created = self.created or chunk.get("created")
         usage = chunk.get("usage")
         if usage:
             self._usage = usage  # cumulative in some streams: the last wins, never the sum (Q34)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -59,11 +60,11 @@ class Clock:
 
     def delta(self) -> None:
         """A delta came."""
-        now = anyio.current_time()
+        now = time.monotonic()  # asking the event loop for its time costs more than adding up a chunk
         if now - self._moved > self._slack:
             self._moved = now
             self.waited = self._between
-            self.scope.deadline = now + self._between
+            self.scope.deadline = anyio.current_time() + self._between
 
 
 class Answer:
@@ -129,7 +130,7 @@ class Answer:
 
     async def _take(self, events: list[bytes], clock: Clock | None) -> bool:
         """Add events up; whether [DONE] was among them."""
-        partial, on_chunk = self._partial, self._on_chunk
+        partial, on_chunk, progress = self._partial, self._on_chunk, False
         for data in events:
             if data == b"[DONE]":
                 partial.done()
@@ -144,11 +145,12 @@ class Answer:
                     raise StreamInterrupted(f"the stream broke off: {error}", text=self._text) from error
                 raise
             if partial.deltas:
-                if clock is not None:
-                    clock.delta()
+                progress = True
                 self.told = on_chunk is not None
             if on_chunk is not None:
                 await on_chunk(chunk, partial)
+        if progress and clock is not None:
+            clock.delta()
         return False
 
     def _chunk(self, data: bytes) -> dict[str, Any] | None:

@@ -38,6 +38,7 @@ class EarlyStarts:
         self._started: dict[int, EarlyCall] = {}
         self._looked_at: set[int] = set()
         self._enabled = run.shared.group is not None and run.spec.early_start is not False
+        self._structured = run.spec.output is not None
         self._read = 0  # characters of structured output already told
 
     async def on_chunk(self, chunk: dict[str, Any], partial: PartialCompletion) -> None:
@@ -52,14 +53,14 @@ class EarlyStarts:
                 break
             if delta.kind == "content":
                 await emit(TextDelta(delta.text, delta.choice))
-                if self._run.spec.output_type is not str:
+                if self._structured:
                     await self._tell_output(delta, partial)
             elif delta.kind == "reasoning":
                 await emit(ReasoningDelta(delta.text, delta.choice))
             elif delta.kind == "refusal":
                 await emit(RefusalDelta(delta.text, delta.choice))
-        if self._enabled and 0 in partial.choices and partial.choices[0].calls:
-            self._start_complete(partial.choices[0].calls)
+        if self._enabled and (first := partial.choices.get(0)) is not None and first.calls:
+            self._start_complete(first.calls)
 
     async def _tell_output(self, delta: Delta, partial: PartialCompletion) -> None:
         output = self._run.spec.output
