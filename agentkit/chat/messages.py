@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 
 from .wire import Json, Tagged, Wire
 
@@ -227,5 +227,6 @@ Message = Annotated[
     Field(discriminator="role"),
 ]
 
-MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
-MESSAGES: TypeAdapter[tuple[Message, ...]] = TypeAdapter(tuple[Message, ...])
+_LATER = ConfigDict(defer_build=True)  # schemas are built at first use, not at import
+MESSAGE: TypeAdapter[Message] = TypeAdapter(Message, config=_LATER)
+MESSAGES: TypeAdapter[tuple[Message, ...]] = TypeAdapter(tuple[Message, ...], config=_LATER)

@@ -15,7 +15,9 @@ Json = dict[str, Any]
 class Wire(BaseModel):
     """A frozen piece of the protocol. It keeps unknown fields, and its JSON bytes once they were asked for."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), ser_json_inf_nan="null")
+    model_config = ConfigDict(
+        frozen=True, extra="allow", protected_namespaces=(), ser_json_inf_nan="null", defer_build=True
+    )
 
     # Slots, not fields: a copy starts without them, so bytes can never be those of another message.
     __slots__ = ("memo", "sent")

@@ -9,7 +9,6 @@ from .retry import RetryPolicy
 from .secret import Secret, scrub
 from .sse import EventDecoder
 from .stream import CompletionStream
-from .transport import StackTransport, Transport
 
 __all__ = [
     "Channel",
@@ -18,9 +17,7 @@ __all__ = [
     "EventDecoder",
     "RetryPolicy",
     "Secret",
-    "StackTransport",
     "Timeout",
-    "Transport",
     "checked_base_url",
     "is_private",
     "scrub",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import urllib.request
 from urllib.parse import urlsplit
 
 from agentkit.errors import ConfigurationError
@@ -37,3 +38,11 @@ def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
         raise ConfigurationError(f"{where} holds characters that a URL cannot")
     url = base_url.rstrip("/")
     return url.removesuffix("/chat/completions")
+
+
+def environment_proxy(base_url: str) -> str | None:
+    """The proxy that the environment names for this address; None without one, or where no_proxy names the host."""
+    parts = urlsplit(base_url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)

@@ -6,21 +6,23 @@ import logging
 import random
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
-import httpx
 
 from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
 from agentkit.errors import ConfigurationError, ConnectionFailed, ModelError
 
-from .address import checked_base_url
+from .address import checked_base_url, environment_proxy
 from .answer import Answer, Clock, Timeout
 from .retry import RetryPolicy
 from .secret import Secret, scrub
 from .stream import CompletionStream
-from .transport import Transport, environment_proxy, make_transport
+
+if TYPE_CHECKING:
+    from .sender import Sender
+    from .transport import Transport
 
 log = logging.getLogger("agentkit")
 OPENAI = "https://api.openai.com/v1"
@@ -29,10 +31,10 @@ OPENAI = "https://api.openai.com/v1"
 class _Held:
     """What one event loop sends with, and how many hold it open."""
 
-    __slots__ = ("holders", "transport")
+    __slots__ = ("holders", "sender")
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None) -> None:
-        self.transport, self.holders = transport, 0
+    def __init__(self, sender: Sender) -> None:
+        self.sender, self.holders = sender, 0
 
 
 class ChatClient:
@@ -72,8 +74,8 @@ class ChatClient:
         self._proxy = environment_proxy(self.base_url) if proxy is None and trust_env else proxy
         self._verify = verify
         self._held: dict[object, _Held] = {}
-        self._url = httpx.URL(f"{self.base_url}/chat/completions")
-        self._extensions = {"timeout": httpx.Timeout(None, connect=self._timeout.connect).as_dict()}
+        self._url = f"{self.base_url}/chat/completions"
+        self._failures: tuple[type[Exception], ...] = ()
 
     async def complete(
         self, request: ChatRequest, on_chunk: OnChunk | None = None, *, body: bytes | None = None
@@ -84,12 +86,12 @@ class ChatClient:
         """
         content = body if body is not None else request.body(stream=on_chunk is not None)
         async with self:
-            transport = self._held[anyio.lowlevel.current_token()].transport
+            sender = self._held[anyio.lowlevel.current_token()].sender
             attempt = 0
             while True:
                 answer = Answer(on_chunk, request.n or 1, self._secrets)
                 try:
-                    return await self._attempt(transport, content, answer)
+                    return await self._attempt(sender, content, answer)
                 except ModelError as error:
                     delay = None if answer.told else self._retry.delay(attempt, error, random.random())
                     if delay is None:
@@ -102,24 +104,11 @@ class ChatClient:
         """The chunks as they come: `async with client.stream(request) as stream: async for chunk in stream: ...`."""
         return CompletionStream(lambda on_chunk: self.complete(request, on_chunk))
 
-    async def _send(self, transport: httpx.AsyncBaseTransport | None, content: bytes) -> Any:
-        """Send over our transport directly: httpx's client class costs more than a model turn of ours."""
-        headers = self._headers
-        if self._key is not None:  # put in as it leaves, so that no stored headers hold it
-            headers = {**headers, "authorization": f"Bearer {self._key.reveal()}"}
-        if transport is None:
-            request = self._http.build_request("POST", self._url, content=content, headers=headers)
-            return await self._http.send(request, stream=True)
-        request = httpx.Request("POST", self._url, headers=headers, content=content, extensions=dict(self._extensions))
-        return await transport.handle_async_request(request)
-
-    async def _attempt(
-        self, transport: httpx.AsyncBaseTransport | None, content: bytes, answer: Answer
-    ) -> ChatCompletion:
+    async def _attempt(self, sender: Sender, content: bytes, answer: Answer) -> ChatCompletion:
         clock = Clock(self._timeout)
         try:
             with clock.scope:
-                response = await self._send(transport, content)
+                response = await sender.send(content)
                 try:
                     completion = await answer.read(response, clock)
                 finally:
@@ -128,12 +117,9 @@ class ChatClient:
                             await response.aclose()
                 log.debug("POST %s: %d", self._url, response.status_code)
                 return completion
-        except httpx.HTTPError as error:
-            raise answer.broken(_told(error, self._secrets)) from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise ConfigurationError(f"base_url={self.base_url!r} cannot be used: {error}") from None
-        except OSError as error:
-            raise answer.broken(_told(error, self._secrets)) from None
+        except self._failures as error:
+            text = scrub(str(error), self._secrets) or "no reason given"
+            raise answer.broken(f"{text} ({type(error).__name__})") from None
         if clock.scope.cancelled_caught:
             raise answer.broken(f"no delta for {clock.waited:g} s")
         raise ConnectionFailed("the request was given up")  # pragma: no cover
@@ -142,14 +128,26 @@ class ChatClient:
     def _secrets(self) -> tuple[Secret, ...]:
         return () if self._key is None else (self._key,)
 
-    def _made(self) -> httpx.AsyncBaseTransport | None:
-        return None if self._http is not None else make_transport(self._transport, self._verify, self._proxy)
+    def _sender(self) -> Sender:
+        from .sender import FAILURES, Sender  # httpx takes as long to import as all of agentkit
+
+        self._failures = FAILURES
+        return Sender(
+            self._url,
+            self._headers,
+            self._key,
+            self._timeout.connect,
+            transport=self._transport,
+            http=self._http,
+            proxy=self._proxy,
+            verify=self._verify,
+        )
 
     async def __aenter__(self) -> ChatClient:
         token = anyio.lowlevel.current_token()
         held = self._held.get(token)
         if held is None:
-            held = self._held[token] = _Held(self._made())
+            held = self._held[token] = _Held(self._sender())
         held.holders += 1
         return self
 
@@ -161,14 +159,8 @@ class ChatClient:
         held.holders -= 1
         if held.holders == 0:
             del self._held[token]
-            if held.transport is not None and held.transport is not self._transport:  # who receives does not close
-                with anyio.CancelScope(shield=True):
-                    await held.transport.aclose()
+            with anyio.CancelScope(shield=True):
+                await held.sender.aclose()
 
     def __repr__(self) -> str:
         return f"ChatClient({self.base_url!r})"
-
-
-def _told(error: Exception, secrets: tuple[Secret, ...]) -> str:
-    text = scrub(str(error), secrets) or type(error).__name__
-    return f"{text} ({type(error).__name__})"

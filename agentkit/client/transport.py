@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib
 import ssl
-import urllib.request
 from collections.abc import AsyncIterator
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -78,14 +76,6 @@ class StackTransport(httpx.AsyncBaseTransport):
         """Close all connections."""
         while self._all:
             await self._all.pop().aclose()
-
-
-def environment_proxy(base_url: str) -> str | None:
-    """The proxy that the environment names for this address; None without one, or where no_proxy names the host."""
-    parts = urlsplit(base_url)
-    if urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-    return urllib.request.getproxies().get(parts.scheme)
 
 
 def make_transport(transport: Transport, verify: bool | ssl.SSLContext, proxy: str | None) -> httpx.AsyncBaseTransport:

@@ -174,7 +174,7 @@ Entry = Annotated[
     Field(discriminator="kind"),
 ]
 
-_ENTRY: TypeAdapter[Any] = TypeAdapter(Entry)
+_ENTRY: TypeAdapter[Any] = TypeAdapter(Entry, config=ConfigDict(defer_build=True))
 
 
 def dump_entry(entry: Entry) -> bytes:

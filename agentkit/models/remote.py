@@ -6,15 +6,19 @@ import os
 import sys
 from collections.abc import Mapping
 from types import TracebackType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
-from agentkit.client import ChatClient, Timeout, Transport, is_private
+from agentkit.client import ChatClient, Timeout, is_private
 from agentkit.errors import BadRequest, ConfigurationError
 
 from .model import Model
 from .offline import OfflineModel
 from .profile import Profile, profile_for
+
+if TYPE_CHECKING:
+    from agentkit.client.transport import Transport
 
 
 class RemoteModel:

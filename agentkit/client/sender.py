@@ -1,0 +1,54 @@
+"""Sending one request's bytes: the only room that knows httpx besides the transports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from .secret import Secret
+from .transport import Transport, make_transport
+
+FAILURES = (httpx.HTTPError, OSError)  # what a connection may raise
+
+
+class Sender:
+    """Sends with a transport of its own, one that was given, or any object with httpx's build_request and send.
+
+    It uses a transport directly: httpx's client class costs more than a model turn of ours.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        key: Secret | None,
+        connect: float,
+        *,
+        transport: Transport,
+        http: Any,
+        proxy: str | None,
+        verify: bool,
+    ) -> None:
+        self._url, self._headers, self._key, self._http = httpx.URL(url), headers, key, http
+        self._extensions = {"timeout": httpx.Timeout(None, connect=connect).as_dict()}
+        self._owned = http is None and isinstance(transport, str)
+        self._transport = make_transport(transport, verify, proxy) if http is None else None
+
+    async def send(self, content: bytes) -> Any:
+        """The response, its body unread. Raises one of FAILURES."""
+        headers = dict(self._headers)
+        if self._key is not None:  # put in as it leaves, so that no stored headers hold it
+            headers["authorization"] = f"Bearer {self._key.reveal()}"
+        if self._transport is None:
+            request = self._http.build_request("POST", self._url, content=content, headers=headers)
+            return await self._http.send(request, stream=True)
+        extensions = dict(self._extensions)
+        request = httpx.Request("POST", self._url, headers=headers, content=content, extensions=extensions)
+        return await self._transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the connections, unless the transport was given: who receives does not close."""
+        if self._owned and self._transport is not None:
+            await self._transport.aclose()
