@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from pydantic_core import from_json
@@ -28,6 +29,7 @@ from .run import Run
 from .spec import AgentSpec
 
 log = logging.getLogger("agentkit")
+_CALL_AS_TEXT = re.compile(r"<tool_call>|\[TOOL_CALLS\]|<\|tool_call")  # Q22
 
 
 async def ask(run: Run, conclude: bool) -> None:
@@ -59,10 +61,10 @@ async def ask(run: Run, conclude: bool) -> None:
             return
         raise
     _record(run, completion, picked)
-    if teller is not None:
-        await teller.keep(picked.message)
-    for call_ in run.state.calls.values():
-        await run.tell(ToolProposed(ToolUse(call_.ref, call_.name, call_.text)))
+    proposed = await teller.keep(picked.message) if teller is not None else ()
+    for proposal in run.state.calls.values():
+        if proposal.ref not in proposed:
+            await run.tell(ToolProposed(ToolUse(proposal.ref, proposal.name, proposal.text)))
 
 
 def _record(run: Run, completion: ChatCompletion, picked: Choice) -> None:
@@ -77,6 +79,10 @@ def _record(run: Run, completion: ChatCompletion, picked: Choice) -> None:
         len(picked.message.calls),
         usage.total_tokens if usage is not None else "unknown",
     )
+    if not picked.message.calls and _CALL_AS_TEXT.search(picked.message.text):
+        log.warning(
+            "looks_like_tool_call: the model wrote a call as text, which is never run; mend the server's parser"
+        )
 
 
 def _compact(run: Run, up_to: int, summary: Message) -> None:

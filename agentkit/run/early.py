@@ -11,7 +11,7 @@ from agentkit.chat import Delta, PartialCall, PartialCompletion, ResponseMessage
 from agentkit.errors import ToolError
 from agentkit.tools import Arguments, Tool
 
-from .events import PartialOutput, ReasoningDelta, RefusalDelta, Restarted, TextDelta
+from .events import PartialOutput, ReasoningDelta, RefusalDelta, Restarted, TextDelta, ToolProposed, ToolUse
 from .nested import team_of
 from .perform import Outcome, perform
 from .run import Run
@@ -39,7 +39,8 @@ class EarlyStarts:
         self._looked_at: set[int] = set()
         self._enabled = run.shared.group is not None and run.spec.early_start is not False
         self._structured = run.spec.output is not None
-        self._read = 0  # characters of structured output already told
+        self._lengths: dict[int, int] = {}  # characters of each choice
+        self._read = 0  # of them, already told as structured output
 
     async def on_chunk(self, chunk: dict[str, Any], partial: PartialCompletion) -> None:
         """Called by the model for each chunk, the live accumulator travelling along."""
@@ -60,19 +61,19 @@ class EarlyStarts:
             elif delta.kind == "refusal":
                 await emit(RefusalDelta(delta.text, delta.choice))
         if self._enabled and (first := partial.choices.get(0)) is not None and first.calls:
-            self._start_complete(first.calls)
+            await self._start_complete(first.calls)
 
     async def _tell_output(self, delta: Delta, partial: PartialCompletion) -> None:
         output = self._run.spec.output
-        text = partial.choices[delta.choice].text
-        if output is None or self._emit is None or len(text) - self._read < max(1, len(text) // 50):
+        length = self._lengths[delta.choice] = self._lengths.get(delta.choice, 0) + len(delta.text)
+        if output is None or self._emit is None or length - self._read < max(1, length // 50):
             return  # parsing the whole text for each delta of a long one would be quadratic
-        self._read = len(text)
-        value = output.partial(text)
+        self._read = length
+        value = output.partial(partial.choices[delta.choice].text)
         if value is not None:
             await self._emit(PartialOutput(value, delta.choice))
 
-    def _start_complete(self, calls: list[PartialCall]) -> None:
+    async def _start_complete(self, calls: list[PartialCall]) -> None:
         for ordinal, call in enumerate(calls):
             if ordinal in self._looked_at or not call.closed:
                 continue
@@ -84,14 +85,15 @@ class EarlyStarts:
                 arguments = tool.validate(call.arguments)
             except ToolError:
                 continue  # told to the model when the message is complete
-            self._start(ordinal, tool, arguments)
+            await self._start(ordinal, tool, call.arguments, arguments)
 
-    def _start(self, ordinal: int, tool: Tool[..., Any], arguments: Arguments) -> None:
+    async def _start(self, ordinal: int, tool: Tool[..., Any], text: str, arguments: Arguments) -> None:
         group = self._run.shared.group
         if group is None:
             return
         early = self._started[ordinal] = EarlyCall(tool.name, arguments)
         ref = f"{self._run.state.turn}.{ordinal}"
+        await self._run.tell(ToolProposed(ToolUse(ref, tool.name, text)))
 
         async def work() -> None:
             with early.scope:
@@ -103,7 +105,7 @@ class EarlyStarts:
     async def restart(self, reason: str) -> None:
         """The message begins again: what was started on it is dropped."""
         await self.drop()
-        self._partial, self._looked_at, self._read = None, set(), 0
+        self._partial, self._looked_at, self._lengths, self._read = None, set(), {}, 0
         if self._emit is not None:
             await self._emit(Restarted(reason))
 
@@ -113,17 +115,19 @@ class EarlyStarts:
             early.scope.cancel()
         self._started = {}
 
-    async def keep(self, message: ResponseMessage) -> None:
-        """The message is complete: calls that it really has keep running, the others are dropped."""
+    async def keep(self, message: ResponseMessage) -> set[str]:
+        """The message is complete: drop the calls that it does not have; what goes on is returned."""
         run, calls = self._run, message.calls
-        turn = run.state.turn - 1
+        turn, kept = run.state.turn - 1, set[str]()
         for ordinal, early in self._started.items():
             same = ordinal < len(calls) and calls[ordinal].name == early.name
             if same and _same_arguments(run, early, calls[ordinal].text):
                 run.early[f"{turn}.{ordinal}"] = early
+                kept.add(f"{turn}.{ordinal}")
             else:
                 early.scope.cancel()
         self._started = {}
+        return kept
 
 
 def _free(tool: Tool[..., Any]) -> bool:
