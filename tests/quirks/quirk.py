@@ -14,7 +14,7 @@ from typing import Any, Literal
 import anyio
 import pytest
 
-from agentkit import Agent, AgentKitError, RemoteModel, RunResult, RunState, Tool, tool
+from agentkit import Agent, AgentKitError, RemoteModel, RunResult, RunState, Settings, Tool, tool
 from agentkit.chat import Usage
 from tests.invariants import check_invariants
 from tests.loopback import Ending, Received, Reply, serve, whole
@@ -70,6 +70,7 @@ class Quirk:
     headers: dict[str, str] = field(default_factory=lambda: STREAM)
     ending: Ending = "keep"
     status: int = 200
+    settings: Settings | None = None
 
     def first(self, cut: int | None) -> Reply:
         return Reply(self.raw, cut, self.status, self.headers, self.ending)
@@ -99,16 +100,16 @@ def tools(ran: list[tuple[str, dict[str, Any]]]) -> list[Tool[..., Any]]:
     return [add, look, ping]
 
 
-def run_over(base_url: str, ran: list[tuple[str, dict[str, Any]]], view: View, streamed: bool) -> RunResult[str]:
+def run_over(base_url: str, ran: list[tuple[str, dict[str, Any]]], view: View, quirk: Quirk) -> RunResult[str]:
     """One whole run in one of the views."""
     model = RemoteModel("m", base_url=base_url, retries=0)
-    agent = Agent(model, tools=tools(ran))
+    agent = Agent(model, tools=tools(ran), settings=quirk.settings or Settings())
     if view == "sync":
-        if not streamed:
+        if not quirk.streamed:
             return agent.run_sync("go")
         with agent.stream_sync("go") as run:
             return run.finish()
-    return anyio.run(partial(_finished, agent, streamed), backend=view)
+    return anyio.run(partial(_finished, agent, quirk.streamed), backend=view)
 
 
 async def _finished(agent: Agent[None, str], streamed: bool) -> RunResult[str]:
@@ -124,7 +125,7 @@ def outcome_of(quirk: Quirk, cut: int | None, view: View) -> Outcome:
     with serve(replies) as server:
         outcome = Outcome(ran, server.requests)
         try:
-            outcome.result = run_over(server.base_url, ran, view, quirk.streamed)
+            outcome.result = run_over(server.base_url, ran, view, quirk)
         except AgentKitError as error:
             outcome.error = error
     return outcome
