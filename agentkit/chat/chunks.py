@@ -151,6 +151,15 @@ class PartialCompletion:
         """Whether a finish reason or [DONE] was seen."""
         return self._done or any(choice.finish_reason for choice in self.choices.values())
 
+    @property
+    def size(self) -> int:
+        """Characters of all choices so far: texts, refusals, reasoning and arguments."""
+        pieces = [
+            (*choice.content, *choice.refusal, *choice.reasoning, *(p for call in choice.calls for p in call.pieces))
+            for choice in self.choices.values()
+        ]
+        return sum(len(piece) for row in pieces for piece in row)
+
     def done(self) -> None:
         """[DONE] was seen."""
         self._done = True

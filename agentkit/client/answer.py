@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +29,11 @@ from .sse import EventDecoder
 
 log = logging.getLogger("agentkit")
 
-MAX_BODY = 32 * 1024 * 1024  # bytes
+MAX_BODY = 32 * 1024 * 1024  # bytes of a whole answer
+MAX_TEXT = 8 * 1024 * 1024  # characters of a streamed message: its text, reasoning and arguments
+_STREAM = (b"data:", b":", b"event:", b"id:", b"retry:", b"\xef\xbb\xbf")
+_SNIFFED = max(map(len, _STREAM))
+_STEP = 64 * 1024  # bytes that one step of decompression may give
 DRAIN = 0.2  # seconds for the end of a stream after [DONE], so that its connection can be used again
 
 
@@ -77,19 +83,26 @@ class Answer:
 
     async def read(self, response: Any, clock: Clock) -> ChatCompletion:
         """The completion. Raises ModelError for anything else the server may send."""
+        chunks = raw_body(response)
+        try:
+            return await self._read(response, chunks, clock)
+        except BaseException:
+            await _leave(chunks, 0)
+            raise
+
+    async def _read(self, response: Any, chunks: AsyncIterator[bytes], clock: Clock) -> ChatCompletion:
         if response.status_code != 200:
-            body = await self._whole(response)
-            raise status_error(response.status_code, response.headers, body, self._secrets)
+            raise status_error(response.status_code, response.headers, await _capped(chunks), self._secrets)
         kind = response.headers.get("content-type", "")
         if "text/event-stream" in kind:
-            return await self._events(_raw(response), b"", clock)
+            return await self._events(chunks, b"", clock)
         if self._on_chunk is None:
-            return await self._json(response, kind)
-        return await self._sniffed(response, kind, clock)
+            return await self._json(chunks, kind)
+        return await self._sniffed(chunks, kind, clock)
 
-    async def _json(self, response: Any, kind: str) -> ChatCompletion:
-        body = await self._whole(response)
-        if body.lstrip().startswith((b"data:", b":", b"event:")):  # Q51: a stream that nobody asked for
+    async def _json(self, chunks: AsyncIterator[bytes], kind: str) -> ChatCompletion:
+        body = await _capped(chunks)
+        if body.lstrip().startswith(_STREAM):  # Q51: a stream that nobody asked for
             return await self._events(_one(body), b"", None)
         return self._completion(body, kind)
 
@@ -100,14 +113,14 @@ class Answer:
             excerpt = scrub(body[:EXCERPT].decode(errors="replace"), self._secrets)
             raise ProtocolError(f"{error} (content-type {kind or 'missing'}): {excerpt}", text=excerpt) from None
 
-    async def _sniffed(self, response: Any, kind: str, clock: Clock) -> ChatCompletion:
+    async def _sniffed(self, chunks: AsyncIterator[bytes], kind: str, clock: Clock) -> ChatCompletion:
         """A stream was asked for and its content type is another: the first bytes say what it is (Q50)."""
-        chunks, head = _raw(response), b""
+        head = b""
         async for data in chunks:
             head += data
-            if head.strip():
+            if len(head.lstrip()) >= _SNIFFED:
                 break
-        if head.lstrip().startswith((b"data:", b":", b"event:", b"id:", b"retry:", b"\xef\xbb\xbf")):
+        if head.lstrip().startswith(_STREAM):
             return await self._events(chunks, head, clock)
         body = head + await _capped(chunks)
         self._completion(body, kind)  # an error inside is told as one
@@ -116,14 +129,22 @@ class Answer:
 
     async def _events(self, chunks: AsyncIterator[bytes], head: bytes, clock: Clock | None) -> ChatCompletion:
         decoder, partial = EventDecoder(), self._partial
-        pending = decoder.feed(head) if head else []
-        if await self._take(pending, clock):
-            return partial.completion()
-        async for data in chunks:
-            if await self._take(decoder.feed(data), clock):
-                await _drain(chunks)
-                return partial.completion()
-        await self._take(decoder.flush(), clock)
+        size, look_at = 0, MAX_TEXT
+        over = bool(head) and await self._take(decoder.feed(head), clock)
+        while not over:
+            try:
+                data = await anext(chunks)
+            except StopAsyncIteration:
+                await self._take(decoder.flush(), clock)
+                break
+            over = await self._take(decoder.feed(data), clock)
+            size += len(data)
+            if size > look_at:  # adding the pieces up each time would be quadratic
+                look_at += MAX_TEXT
+                if partial.size > MAX_TEXT:
+                    raise ProtocolError(f"the streamed message is longer than {MAX_TEXT} characters")
+        if over:
+            await _leave(chunks, DRAIN)
         if not partial.choices:
             raise ProtocolError("the stream ended without a single choice")
         return partial.completion()
@@ -180,9 +201,6 @@ class Answer:
         log.warning("the stream holds bytes that are not UTF-8; they are read as U+FFFD")
         return chunk
 
-    async def _whole(self, response: Any) -> bytes:
-        return await _capped(_raw(response))
-
     @property
     def _text(self) -> str:
         return next((choice.text for choice in self._partial.choices.values()), "")
@@ -196,12 +214,26 @@ class Answer:
         return ConnectionFailed(reason)
 
 
-def _raw(response: Any) -> AsyncIterator[bytes]:
-    if response.headers.get("content-encoding", "identity") == "identity":
-        raw: AsyncIterator[bytes] = response.aiter_raw()
+def raw_body(response: Any) -> AsyncIterator[bytes]:
+    """The body's bytes as they arrive. `identity` is asked for; gzip is read all the same, in bounded steps (S15)."""
+    encoding = response.headers.get("content-encoding", "identity")
+    raw: AsyncIterator[bytes] = response.aiter_raw()
+    if encoding == "identity":
         return raw
-    decoded: AsyncIterator[bytes] = response.aiter_bytes(65536)
-    return decoded
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise ProtocolError(f"the answer's content-encoding is {encoding!r}; identity was asked for")
+    return _inflated(raw)
+
+
+async def _inflated(raw: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    inflate = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # either header
+    async for data in raw:
+        try:
+            while data:
+                yield inflate.decompress(data, _STEP)
+                data = inflate.unconsumed_tail
+        except zlib.error as error:
+            raise ProtocolError(f"the answer's compressed body is damaged: {error}") from None
 
 
 async def _one(body: bytes) -> AsyncIterator[bytes]:
@@ -218,9 +250,11 @@ async def _capped(chunks: AsyncIterator[bytes]) -> bytes:
     return b"".join(pieces)
 
 
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
-    """Read the end of a stream after [DONE]; a server that keeps it open is left (Q48)."""
-    with anyio.move_on_after(DRAIN):
-        async for data in chunks:
-            if data:
-                return
+async def _leave(chunks: AsyncIterator[bytes], seconds: float) -> None:
+    """Read the end of a body so that its connection can be used again, for `seconds` (Q48).
+
+    Then cancel the reading: generators that are dropped half read are complained about by trio.
+    """
+    with anyio.move_on_after(seconds), contextlib.suppress(Exception):
+        async for _ in chunks:
+            pass
