@@ -7,7 +7,7 @@ from .chat import (
     Settings,
     Usage,
 )
-from .client import ChatClient
+from .client import ChatClient, Timeout
 from .errors import (
     AgentKitError,
     AuthenticationFailed,
@@ -125,6 +125,7 @@ __all__ = [
     "StreamTruncated",
     "SyncRunStream",
     "TextDelta",
+    "Timeout",
     "Tool",
     "ToolError",
     "ToolFailed",

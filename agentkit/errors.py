@@ -3,7 +3,7 @@
 AgentKitError
 ├── ConfigurationError        something was set up wrong; the message names what, where and the remedy
 ├── ModelError                the model's side gave no usable answer
-│   ├── ConnectionFailed      no connection, or it broke before an answer began
+│   ├── ConnectionFailed      no connection, or it broke before a delta came
 │   ├── StatusError           the endpoint answered with an error status
 │   │   ├── RateLimited       429
 │   │   ├── AuthenticationFailed   401, 403
@@ -46,7 +46,11 @@ class ModelError(AgentKitError):
 
 
 class ConnectionFailed(ModelError):
-    """No connection, or it broke before an answer began."""
+    """No connection, or it broke before a delta came; `timed_out` when nothing came in time."""
+
+    def __init__(self, message: str, *, text: str = "", timed_out: bool = False) -> None:
+        super().__init__(message, text=text)
+        self.timed_out = timed_out
 
 
 class StatusError(ModelError):

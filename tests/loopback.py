@@ -42,7 +42,7 @@ class Reply:
     status: int = 200
     headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
     ending: Ending = "keep"
-    before: Callable[[], object] | None = None  # called when half of the body was sent
+    pause: float = 0.0  # seconds between two pieces, of a slow server
 
     def pieces(self) -> list[bytes]:
         size = self.cut or max(1, len(self.body))
@@ -127,16 +127,15 @@ class Loopback:
         framing = "transfer-encoding: chunked" if chunked else "connection: close"
         head = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
         connection.sendall(f"HTTP/1.1 {reply.status} Answer\r\n{head}{framing}\r\n\r\n".encode("latin-1"))
-        pieces = reply.pieces()
-        for n, piece in enumerate(pieces):
-            if reply.before is not None and n == len(pieces) // 2:
-                reply.before()
+        for piece in reply.pieces():
             connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            if reply.pause and self._closing.wait(reply.pause):
+                return False
         if reply.ending == "keep":
             connection.sendall(b"0\r\n\r\n")
             return True
         if reply.ending == "hang":
-            self._closing.wait()
+            connection.recv(1)  # until the client goes away, or the test is over
         if reply.ending == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         return False

@@ -20,7 +20,6 @@ from agentkit.errors import (
     ModelError,
     ProtocolError,
     StreamInterrupted,
-    StreamTruncated,
 )
 
 from .failure import EXCERPT, status_error
@@ -83,10 +82,12 @@ class Answer:
 
     async def read(self, response: Any, clock: Clock) -> ChatCompletion:
         """The completion. Raises ModelError for anything else the server may send."""
-        chunks = raw_body(response)
+        raw = _raw(response)
+        chunks = _decoded(raw, response)
         try:
             return await self._read(response, chunks, clock)
         except BaseException:
+            await _leave(raw, 0)
             await _leave(chunks, 0)
             raise
 
@@ -205,20 +206,24 @@ class Answer:
     def _text(self) -> str:
         return next((choice.text for choice in self._partial.choices.values()), "")
 
-    def broken(self, reason: str) -> ModelError:
+    def broken(self, reason: str, timed_out: bool = False) -> ModelError:
         """The error of a connection that failed: what may be tried again before the first delta, not after."""
         if self.told:
             return StreamInterrupted(f"the stream broke off: {reason}", text=self._text)
-        if self._partial.choices:
-            return StreamTruncated(f"the stream broke off: {reason}", text=self._text)
-        return ConnectionFailed(reason)
+        return ConnectionFailed(reason, text=self._text, timed_out=timed_out)
 
 
-def raw_body(response: Any) -> AsyncIterator[bytes]:
-    """The body's bytes as they arrive. `identity` is asked for; gzip is read all the same, in bounded steps (S15)."""
-    encoding = response.headers.get("content-encoding", "identity")
+def _raw(response: Any) -> AsyncIterator[bytes]:
+    if response.is_stream_consumed:  # by a transport that answers without a connection
+        return _one(response.content)
     raw: AsyncIterator[bytes] = response.aiter_raw()
-    if encoding == "identity":
+    return raw
+
+
+def _decoded(raw: AsyncIterator[bytes], response: Any) -> AsyncIterator[bytes]:
+    """The body's bytes. `identity` is asked for; gzip is read all the same, in bounded steps (S15)."""
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding == "identity" or response.is_stream_consumed:
         return raw
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise ProtocolError(f"the answer's content-encoding is {encoding!r}; identity was asked for")

@@ -121,7 +121,7 @@ class ChatClient:
             text = scrub(str(error), self._secrets) or "no reason given"
             raise answer.broken(f"{text} ({type(error).__name__})") from None
         if clock.scope.cancelled_caught:
-            raise answer.broken(f"no delta for {clock.waited:g} s")
+            raise answer.broken(f"no delta for {clock.waited:g} s", timed_out=True)
         raise ConnectionFailed("the request was given up")  # pragma: no cover
 
     @property

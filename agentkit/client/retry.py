@@ -25,6 +25,6 @@ class RetryPolicy:
                 return None
             if error.retry_after is not None:
                 return error.retry_after if error.retry_after <= LONGEST else None
-        elif not isinstance(error, ConnectionFailed):
-            return None
+        elif not isinstance(error, ConnectionFailed) or (error.timed_out and attempt):
+            return None  # a model that thought for the whole time may be billed each time: one further attempt
         return float(min(8.0, 0.5 * 2**attempt) * (0.5 + 0.5 * jitter))

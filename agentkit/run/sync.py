@@ -23,6 +23,7 @@ class _Loop:
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
         self._models: dict[int, Any] = {}
+        self._open = True
         _LOOPS.add(self)
 
     def run(self, main: Coroutine[Any, Any, T], team: Team) -> T:
@@ -44,14 +45,15 @@ class _Loop:
             await model.__aexit__(None, None, None)
 
     def close(self) -> None:
-        """Close the connections and the loop."""
+        """Close the connections and the loop, once."""
+        if not self._open:
+            return
+        self._open = False
         self._runner.run(self._release())
         self._runner.close()
 
     def __del__(self) -> None:
-        if self in _LOOPS:
-            _LOOPS.discard(self)
-            self.close()
+        self.close()  # its thread is over
 
 
 _LOOPS: weakref.WeakSet[_Loop] = weakref.WeakSet()
@@ -61,7 +63,6 @@ _THREAD = threading.local()
 @atexit.register
 def _close_all() -> None:
     for loop in list(_LOOPS):
-        _LOOPS.discard(loop)
         loop.close()
 
 
