@@ -8,8 +8,12 @@ from typing import Any, Literal
 
 from pydantic_core import to_json
 
-from agentkit.chat import AssistantMessage, ChatRequest, Json, Message, ToolMessage
+from agentkit.chat import AssistantMessage, ChatRequest, Json, Message, ToolMessage, joined
 from agentkit.errors import ConfigurationError
+
+from .instructions import asking_for, in_one
+
+_Key = tuple[int, bool, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,14 @@ class Profile:
     """The name under which the token limit is sent (Q62)."""
     system_role: Literal["system", "developer"] = "system"
     """The role of instructions (Q63)."""
+    one_system: bool = True
+    """Whether all instructions go into one message, the first (Q63)."""
     null_content: bool = True
     """Whether an assistant message of calls alone has content null; else an empty text (Q55)."""
     tool_name: bool = False
     """Whether tool messages carry the tool's name (Q57)."""
+    tools_with_calls: bool = True
+    """Whether a history with calls needs tools; with none to offer, the called ones and tool_choice none (Q60)."""
     echo: frozenset[str] = frozenset({"extra_content", "reasoning_details"})
     """Unknown fields of the model's messages and calls that are sent back (Q58, Q59)."""
     strict: bool = False
@@ -31,28 +39,34 @@ class Profile:
     response_format: Literal["json_schema", "json_object"] = "json_schema"
     """The richest format it knows; with json_object the schema is told in the instructions."""
     tool_choice_objects: bool = True
-    """Whether a named choice may be an object; else it is sent as "required" (Q67)."""
+    """Whether a named choice may be an object; else "required" is sent with that tool alone (Q67)."""
     stream_options: bool = True
     """Whether usage is asked for in streams (Q36)."""
     stop: bool = True
     """Whether the model takes stop sequences (o3 and o4-mini do not)."""
     drop: frozenset[str] = frozenset()
     """Parameters that are left out."""
-    rest: dict[tuple[int, bool], tuple[Any, bytes]] = field(default_factory=dict, compare=False, repr=False)
+    rest: dict[_Key, tuple[Any, bytes]] = field(default_factory=dict, compare=False, repr=False)
 
     def body(self, request: ChatRequest, stream: bool = False) -> bytes:
         """The request's bytes: each message serialised once, the rest once for all turns."""
         shared = request.shared_rest()
-        key = (id(shared), stream)
+        called = () if request.tools or not self.tools_with_calls else _called(request.messages)
+        key = (id(shared), stream, called)
         known = self.rest.get(key)
         if known is None or known[0] is not shared:
             if len(self.rest) > 256:
                 self.rest.clear()
-            known = self.rest[key] = (shared, to_json(self._rest(request, stream))[1:])
-        messages = [self._bytes(message) for message in request.messages]
+            rest = self._rest(request, stream)
+            if called:
+                rest = {**rest, "tools": [_stand_in(*kind_and_name) for kind_and_name in called], "tool_choice": "none"}
+            known = self.rest[key] = (shared, to_json(rest)[1:])
+        messages = in_one(request.messages) if self.one_system else request.messages
+        messages = asking_for(request.response_format, messages, tell_schema=self.response_format == "json_object")
+        bodies = [self._bytes(message) for message in messages]
         if self.tool_name:
-            messages = _named(request.messages, messages)
-        return b'{"messages":[' + b",".join(messages) + b"]," + known[1]
+            bodies = _named(messages, bodies)
+        return b'{"messages":[' + b",".join(bodies) + b"]," + known[1]
 
     def _bytes(self, message: Message) -> bytes:
         try:
@@ -65,9 +79,11 @@ class Profile:
             body = to_json(self._assistant(message))
         elif message.role in ("system", "developer") and message.role != self.system_role:
             body = to_json({**message.to_json(), "role": self.system_role})
-        elif isinstance(message, ToolMessage) and not isinstance(message.content, str):
-            text = "".join(part.text for part in message.content)  # Q56: always one text
-            body = to_json({**message.to_json(), "content": text})
+        elif isinstance(message, ToolMessage) and (message.model_extra or not isinstance(message.content, str)):
+            # Q56: always one text; Q57: a name only where it is wanted
+            kept = {key: value for key, value in (message.model_extra or {}).items() if key in self.echo}
+            result = {"role": "tool", "tool_call_id": message.tool_call_id, "content": joined(message.content)}
+            body = to_json({**result, **kept})
         else:
             body = message.json_bytes()
         object.__setattr__(message, "sent", (self, body))
@@ -82,6 +98,8 @@ class Profile:
         sent: Json = {"role": "assistant", "content": content}
         if calls:
             sent["tool_calls"] = calls
+        elif (given.get("function_call") or {}).get("name"):  # of a history from elsewhere
+            sent |= {"content": content or None, "function_call": given["function_call"]}
         if given.get("name"):
             sent["name"] = given["name"]
         if given.get("refusal"):
@@ -89,11 +107,11 @@ class Profile:
         audio = given.get("audio")
         if audio and audio.get("id"):
             sent["audio"] = {"id": audio["id"]}
-        sent.update({key: given[key] for key in self.echo if given.get(key)})
+        sent |= {key: value for key, value in given.items() if key in self.echo and value}
         return sent
 
     def _call(self, call: Json) -> Json:
-        kept = {key: call[key] for key in self.echo if key in call}
+        kept = {key: value for key, value in call.items() if key in self.echo}
         if call.get("type") == "custom":
             return {"id": call["id"], "type": "custom", "custom": call["custom"], **kept}
         function = call["function"]
@@ -115,27 +133,72 @@ class Profile:
         if not self.strict:
             for tool in rest.get("tools", ()):
                 tool.get("function", {}).pop("strict", None)
-        if isinstance(rest.get("tool_choice"), dict) and not self.tool_choice_objects:
-            rest["tool_choice"] = "required"
-        if self.response_format == "json_object" and rest.get("response_format", {}).get("type") == "json_schema":
-            rest["response_format"] = {"type": "json_object"}
-        return rest
+        format_ = rest.get("response_format") or {}
+        if format_.get("type") == "json_schema":
+            if self.response_format == "json_object":
+                rest["response_format"] = {"type": "json_object"}
+            elif "strict" in self.drop:
+                format_["json_schema"].pop("strict", None)
+        return rest if self.tool_choice_objects else _in_words(rest)
 
     def corrected(self, param: str, message: str) -> Profile | None:
         """The profile after an exact 400 that names a parameter; None when that teaches nothing (Q36, Q62)."""
         text = f"{param} {message}"
-        changes: dict[str, Any] = {}
-        if "max_completion_tokens" in text and self.max_tokens == "max_tokens":
-            changes = {"max_tokens": "max_completion_tokens"}
-        elif "max_tokens" in text and self.max_tokens == "max_completion_tokens":
-            changes = {"max_tokens": "max_tokens"}
-        elif "stream_options" in text and self.stream_options:
-            changes = {"stream_options": False}
-        elif "parallel_tool_calls" in text and "parallel_tool_calls" not in self.drop:
-            changes = {"drop": self.drop | {"parallel_tool_calls"}}
-        elif re.search(r"\bstrict\b", text) and self.strict:
-            changes = {"strict": False}
-        return replace(self, **changes, rest={}) if changes else None
+        if re.search(r"\bcontent\b.*(\bnull\b|\bnil\b|\bnone\b|valid string)", text, re.I | re.S):
+            return self._with(null_content=False)
+        if not _REFUSED.search(text):
+            return None
+        if re.search(rf"\b{self.max_tokens}\b", text):
+            other = "max_tokens" if self.max_tokens == "max_completion_tokens" else "max_completion_tokens"
+            return self._with(max_tokens=other)
+        if "stream_options" in text:
+            return self._with(stream_options=False)
+        if "parallel_tool_calls" in text:
+            return self._with(drop=self.drop | {"parallel_tool_calls"})
+        if "tool_choice" in text:
+            return self._with(tool_choice_objects=False)
+        if re.search(r"\bstrict\b", text):
+            return self._with(strict=False, drop=self.drop | {"strict"})
+        if "response_format" in text:
+            return self._with(response_format="json_object")
+        return None
+
+    def _with(self, **changes: Any) -> Profile:
+        return replace(self, **changes, rest={})
+
+
+_REFUSED = re.compile(
+    r"un(supported|known|recogni[sz]ed|expected|available)|not (be |currently )?(supported|permitted|allowed|available)"
+    r"|n[o']t support|extra (inputs|fields)|invalid (type|argument|parameter|field|\w+ type)|supported (\w+ )?values",
+    re.I,
+)
+
+
+def _called(messages: tuple[Message, ...]) -> tuple[tuple[str, str], ...]:
+    """(type, name) of each tool that the history calls."""
+    calls = [call for message in messages if isinstance(message, AssistantMessage) for call in message.tool_calls or ()]
+    return tuple(dict.fromkeys((call.type, call.name) for call in calls))
+
+
+def _stand_in(kind: str, name: str) -> Json:
+    if kind == "custom":
+        return {"type": "custom", "custom": {"name": name}}
+    return {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}}
+
+
+def _in_words(rest: Json) -> Json:
+    """The same choice without an object: only the tools that it allows are offered."""
+    choice = rest.get("tool_choice")
+    if not isinstance(choice, dict):
+        return rest
+    allowed: Json = choice.get("allowed_tools") or {"mode": "required", "tools": [choice]}
+    names = {_tool_name(tool) for tool in allowed["tools"]}
+    tools = [tool for tool in rest["tools"] if _tool_name(tool) in names]
+    return {**rest, "tools": tools, "tool_choice": allowed["mode"]}
+
+
+def _tool_name(tool: Json) -> str:
+    return str((tool.get("function") or tool.get("custom") or {}).get("name"))
 
 
 def _named(messages: tuple[Message, ...], bodies: list[bytes]) -> list[bytes]:
@@ -150,7 +213,7 @@ def _named(messages: tuple[Message, ...], bodies: list[bytes]) -> list[bytes]:
     return out
 
 
-_OPENAI = Profile(max_tokens="max_completion_tokens", strict=True)
+_OPENAI = Profile(max_tokens="max_completion_tokens", strict=True, one_system=False, tools_with_calls=False)
 _REASONING = replace(_OPENAI, system_role="developer", rest={})
 _GEMINI = Profile(tool_name=True)
 _TEXT = Profile(null_content=False)
@@ -165,7 +228,7 @@ PROFILES: tuple[tuple[str, str, Profile], ...] = (
     (r"(^|\.)deepseek\.com$", r"", replace(_REPLAY, response_format="json_object", rest={})),
     (r"(^|\.)moonshot\.(ai|cn)$", r"", _REPLAY),
     (r"(^|\.)mistral\.ai$", r"", _TEXT),
-    (r"(^|\.)anthropic\.com$", r"", Profile()),
+    (r"(^|\.)anthropic\.com$", r"", Profile(response_format="json_object")),  # any format is ignored there
     (r"", r"^(o3|o4-mini)(-|$)", replace(_REASONING, stop=False, rest={})),
     (r"", r"^(o\d(-|$)|gpt-5)", _REASONING),
 )

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
 from agentkit.client import ChatClient, Timeout, is_private
-from agentkit.errors import BadRequest, ConfigurationError
+from agentkit.errors import BadRequest, ConfigurationError, ContextOverflow
 
 from .model import Model
 from .offline import OfflineModel
@@ -80,20 +80,28 @@ class RemoteModel:
         return self._client
 
     async def complete(self, request: ChatRequest, on_chunk: OnChunk | None = None) -> ChatCompletion:
-        """Ask the endpoint. Corrects its profile once when a 400 names the parameter that was wrong."""
+        """Ask the endpoint. A 400 that names a parameter corrects the profile, once for each parameter."""
         client = self._connect()
         if request.model != self.name:
             request = request.replace(model=self.name)
-        profile = self.profile
-        stream = on_chunk is not None
-        try:
-            return await client.complete(request, on_chunk, body=profile.body(request, stream))
-        except BadRequest as error:
-            corrected = profile.corrected(error.param or "", str(error))
-            if corrected is None:
+        profile, stream = self.profile, on_chunk is not None
+        sent = [profile.body(request, stream)]
+        while True:
+            try:
+                completion = await client.complete(request, on_chunk, body=sent[-1])
+            except ContextOverflow:
                 raise
-        self._profile = corrected
-        return await client.complete(request, on_chunk, body=corrected.body(request, stream))
+            except BadRequest as error:
+                corrected = profile.corrected(error.param or "", f"{error.code or ''} {error}")
+                body = corrected.body(request, stream) if corrected is not None else sent[-1]
+                if corrected is None or body in sent:
+                    raise
+                profile = corrected
+                sent.append(body)
+            else:
+                if len(sent) > 1:
+                    self._profile = profile  # only what was accepted is remembered
+                return completion
 
     async def __aenter__(self) -> RemoteModel:
         await self._connect().__aenter__()
