@@ -23,7 +23,6 @@ from agentkit.errors import (
 )
 
 from .failure import EXCERPT, status_error
-from .secret import Secret, scrub
 from .sse import EventDecoder
 
 log = logging.getLogger("agentkit")
@@ -75,8 +74,8 @@ class Clock:
 class Answer:
     """Reads one response. `told` says whether a chunk was passed on, after which nothing is sent again."""
 
-    def __init__(self, on_chunk: OnChunk | None, n: int, secrets: tuple[Secret, ...]) -> None:
-        self._on_chunk, self._secrets = on_chunk, secrets
+    def __init__(self, on_chunk: OnChunk | None, n: int) -> None:
+        self._on_chunk = on_chunk
         self._partial = PartialCompletion(n)
         self.told = False
 
@@ -93,7 +92,7 @@ class Answer:
 
     async def _read(self, response: Any, chunks: AsyncIterator[bytes], clock: Clock) -> ChatCompletion:
         if response.status_code != 200:
-            raise status_error(response.status_code, response.headers, await _capped(chunks), self._secrets)
+            raise status_error(response.status_code, response.headers, await _capped(chunks))
         kind = response.headers.get("content-type", "")
         if "text/event-stream" in kind:
             return await self._events(chunks, b"", clock)
@@ -111,7 +110,7 @@ class Answer:
         try:
             return read_completion(body)
         except ProtocolError as error:
-            excerpt = scrub(body[:EXCERPT].decode(errors="replace"), self._secrets)
+            excerpt = body[:EXCERPT].decode(errors="replace")
             raise ProtocolError(f"{error} (content-type {kind or 'missing'}): {excerpt}", text=excerpt) from None
 
     async def _sniffed(self, chunks: AsyncIterator[bytes], kind: str, clock: Clock) -> ChatCompletion:
@@ -125,7 +124,7 @@ class Answer:
             return await self._events(chunks, head, clock)
         body = head + await _capped(chunks)
         self._completion(body, kind)  # an error inside is told as one
-        excerpt = scrub(body[:EXCERPT].decode(errors="replace"), self._secrets)
+        excerpt = body[:EXCERPT].decode(errors="replace")
         raise ProtocolError(f"a stream was asked for, and {kind or 'no content type'} came: {excerpt}", text=excerpt)
 
     async def _events(self, chunks: AsyncIterator[bytes], head: bytes, clock: Clock | None) -> ChatCompletion:
@@ -190,14 +189,14 @@ class Answer:
             return None
         if text.startswith(b"{"):
             return self._chunk(text)
-        raise ProtocolError("an event of the stream is not JSON", text=scrub(repr(data[:EXCERPT]), self._secrets))
+        raise ProtocolError("an event of the stream is not JSON", text=data[:EXCERPT].decode(errors="replace"))
 
     def _damaged(self, data: bytes) -> dict[str, Any]:
         """Bytes that are no UTF-8 become U+FFFD (Q46)."""
         try:
             chunk: dict[str, Any] = from_json(data.decode(errors="replace"))
         except ValueError:
-            excerpt = scrub(data[:EXCERPT].decode(errors="replace"), self._secrets)
+            excerpt = data[:EXCERPT].decode(errors="replace")
             raise ProtocolError(f"an event of the stream is not JSON: {excerpt}", text=excerpt) from None
         log.warning("the stream holds bytes that are not UTF-8; they are read as U+FFFD")
         return chunk

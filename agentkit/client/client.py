@@ -17,7 +17,7 @@ from agentkit.errors import ConfigurationError, ConnectionFailed, ModelError
 from .address import checked_base_url, environment_proxy
 from .answer import Answer, Clock, Timeout
 from .retry import RetryPolicy
-from .secret import Secret, scrub
+from .secret import Secret, scrub_error
 from .stream import CompletionStream
 
 if TYPE_CHECKING:
@@ -89,10 +89,11 @@ class ChatClient:
             sender = self._held[anyio.lowlevel.current_token()].sender
             attempt = 0
             while True:
-                answer = Answer(on_chunk, request.n or 1, self._secrets)
+                answer = Answer(on_chunk, request.n or 1)
                 try:
                     return await self._attempt(sender, content, answer)
                 except ModelError as error:
+                    scrub_error(error, self._secrets)
                     delay = None if answer.told else self._retry.delay(attempt, error, random.random())
                     if delay is None:
                         raise
@@ -118,8 +119,7 @@ class ChatClient:
                 log.debug("POST %s: %d", self._url, response.status_code)
                 return completion
         except self._failures as error:
-            text = scrub(str(error), self._secrets) or "no reason given"
-            raise answer.broken(f"{text} ({type(error).__name__})") from None
+            raise answer.broken(f"{str(error) or 'no reason given'} ({type(error).__name__})") from None
         if clock.scope.cancelled_caught:
             raise answer.broken(f"no delta for {clock.waited:g} s", timed_out=True)
         raise ConnectionFailed("the request was given up")  # pragma: no cover

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.utils
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import from_json
@@ -19,9 +19,8 @@ from agentkit.errors import (
     StatusError,
 )
 
-from .secret import Secret, scrub
-
-EXCERPT = 300
+EXCERPT = 300  # bytes of a body that an error shows
+LONGEST = 2000  # characters of a server's message
 _OVERFLOW = re.compile(r"context.{0,20}(length|size|window)|maximum context|too many tokens|prompt is too long", re.I)
 _OVERFLOW_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"})
 
@@ -45,14 +44,11 @@ def error_fields(body: bytes) -> dict[str, Any]:
     return {**inner, "message": message if isinstance(message, str) else str(message or inner)}
 
 
-def status_error(
-    status: int, headers: Mapping[str, str], body: bytes, secrets: Iterable[Secret] = (), now: float | None = None
-) -> StatusError:
-    """The typed error of an answer with an error status; nothing of a key is in it."""
+def status_error(status: int, headers: Mapping[str, str], body: bytes, now: float | None = None) -> StatusError:
+    """The typed error of an answer with an error status."""
     fields = error_fields(body)
-    secrets = tuple(secrets)
-    excerpt = scrub(body[: 4 * EXCERPT].decode(errors="replace"), secrets)[:EXCERPT]
-    message = scrub(str(fields.get("message") or excerpt or "no body"), secrets)[:EXCERPT]
+    excerpt = body[:EXCERPT].decode(errors="replace")
+    message = str(fields.get("message") or excerpt or "no body")[:LONGEST]
     code = fields.get("code") or fields.get("error_code")
     kind = fields.get("type")
     error = _class_of(status, str(code), str(kind), message)

@@ -11,6 +11,7 @@ from agentkit.errors import ConfigurationError
 _VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
 _PATTERNS = re.compile(r"\b(?:sk|pk|gsk|xai|AIza|ghp|hf)[-_][A-Za-z0-9_\-]{12,}|(?<=Bearer )[\x21-\x7e]+")
 HIDDEN = "***"
+_TELLING = 6  # more characters than these of a key's beginning are hidden too
 
 
 class Secret:
@@ -45,5 +46,19 @@ class Secret:
 def scrub(text: str, secrets: Iterable[Secret] = ()) -> str:
     """The text without these keys, and without anything that looks like one."""
     for secret in secrets:
-        text = text.replace(secret.reveal(), HIDDEN)
+        key = secret.reveal()
+        text = text.replace(key, HIDDEN)
+        cut = next((n for n in range(len(key) - 1, _TELLING, -1) if text.endswith(key[:n])), 0)
+        text = text[: len(text) - cut] + HIDDEN if cut else text  # an excerpt may end inside the key
     return _PATTERNS.sub(HIDDEN, text)
+
+
+def scrub_error(error: BaseException, secrets: Iterable[Secret]) -> None:
+    """Scrub what an error and its causes tell: every message and every field that is a text."""
+    at: BaseException | None = error
+    while at is not None:
+        at.args = tuple(scrub(arg, secrets) if isinstance(arg, str) else arg for arg in at.args)
+        for name, value in vars(at).items():
+            if isinstance(value, str):
+                setattr(at, name, scrub(value, secrets))
+        at = at.__cause__
