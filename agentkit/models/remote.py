@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
-from agentkit.client import ChatClient, Timeout, is_private
+from agentkit.client import ChatClient, Timeout, checked_base_url, is_private
+from agentkit.client.client import OPENAI
 from agentkit.errors import BadRequest, ConfigurationError, ContextOverflow
 
 from .model import Model
@@ -25,7 +26,8 @@ class RemoteModel:
     """A model by name at a Chat Completions endpoint.
 
     Without base_url and api_key the environment tells: AGENTKIT_BASE_URL and AGENTKIT_API_KEY, then OPENAI_BASE_URL
-    and OPENAI_API_KEY. A missing key is a ConfigurationError at the first request, except for local endpoints.
+    and OPENAI_API_KEY; each key goes to its own address alone. A missing key is a ConfigurationError at the first
+    request, except for local endpoints.
     `async with model:` keeps connections; without it they live as long as a run.
     """
 
@@ -54,7 +56,9 @@ class RemoteModel:
         self._client = client
         self._profile = profile
         if client is None and base_url is not None:
-            self._connect()  # a wrong address is told at once
+            checked_base_url(base_url)  # a wrong address or key is told at once, a missing key at the first request
+            if api_key is not None:
+                self._connect()
 
     @property
     def profile(self) -> Profile:
@@ -116,23 +120,36 @@ class RemoteModel:
         return f"RemoteModel({self.name!r})"
 
 
-def _endpoint(name: str, base_url: str | None, api_key: str | None) -> tuple[str | None, str | None]:
-    """Address and key, out of the arguments or the environment."""
-    read = os.environ.get
-    if base_url is None:
-        base_url = read("AGENTKIT_BASE_URL")
-        if base_url is None and read("AGENTKIT_API_KEY") and api_key is None:
-            raise ConfigurationError(
-                "AGENTKIT_API_KEY is set without AGENTKIT_BASE_URL; set both, or OPENAI_API_KEY for the OpenAI API"
-            )
-        base_url = base_url or read("OPENAI_BASE_URL")
-    api_key = api_key or read("AGENTKIT_API_KEY") or read("OPENAI_API_KEY")
-    if api_key is None and (base_url is None or not is_private(urlsplit(base_url).hostname or "")):
+def _endpoint(name: str, base_url: str | None, api_key: str | None) -> tuple[str, str | None]:
+    """Address and key, out of the arguments or the environment. A key goes only where it belongs (S14)."""
+    ours, our_key = _read("AGENTKIT_BASE_URL"), _read("AGENTKIT_API_KEY")
+    if base_url is None and ours is None and our_key and api_key is None:
         raise ConfigurationError(
-            f"model {name!r} has no API key: set OPENAI_API_KEY, or AGENTKIT_BASE_URL and AGENTKIT_API_KEY for another "
-            "endpoint, or give RemoteModel(name, base_url=..., api_key=...); to try without a key use Agent('offline')"
+            "AGENTKIT_API_KEY is set without AGENTKIT_BASE_URL; set both, or OPENAI_API_KEY for the OpenAI API"
+        )
+    openai = _read("OPENAI_BASE_URL") or OPENAI
+    base_url = checked_base_url(base_url or ours or openai)
+    if api_key is None and our_key and _place(ours or base_url) == _place(base_url):
+        api_key = our_key
+    if api_key is None and _place(openai) == _place(base_url):
+        api_key = _read("OPENAI_API_KEY")
+    host = urlsplit(base_url).hostname or ""
+    if api_key is None and not is_private(host):
+        raise ConfigurationError(
+            f"model {name!r} has no API key for {host}: set OPENAI_API_KEY for OpenAI, or AGENTKIT_BASE_URL and "
+            "AGENTKIT_API_KEY for another endpoint, or give RemoteModel(name, base_url=..., api_key=...); "
+            "to try without a key use Agent('offline')"
         )
     return base_url, api_key
+
+
+def _read(variable: str) -> str | None:
+    return os.environ.get(variable) or None  # an empty variable counts as none
+
+
+def _place(base_url: str) -> tuple[str | None, int]:
+    parts = urlsplit(checked_base_url(base_url))
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def model_from_environment(default: str | None = None) -> Model:
@@ -140,11 +157,10 @@ def model_from_environment(default: str | None = None) -> Model:
 
     Remote when AGENTKIT_BASE_URL or a key is set; its name is AGENTKIT_MODEL or `default`.
     """
-    read = os.environ.get
-    if not (read("AGENTKIT_BASE_URL") or read("AGENTKIT_API_KEY") or read("OPENAI_API_KEY")):
+    if not (_read("AGENTKIT_BASE_URL") or _read("AGENTKIT_API_KEY") or _read("OPENAI_API_KEY")):
         print("agentkit: no endpoint is configured; the built-in offline model answers by rules.", file=sys.stderr)
         return OfflineModel()
-    name = read("AGENTKIT_MODEL") or default
+    name = _read("AGENTKIT_MODEL") or default
     if not name:
         raise ConfigurationError("an endpoint is configured, but no model: set AGENTKIT_MODEL to the model's name")
     return RemoteModel(name)
@@ -154,7 +170,7 @@ def resolve(model: str | Model) -> Model:
     """A model by name: "offline" is the built-in one, every other name is asked at the configured endpoint."""
     if isinstance(model, str):
         return OfflineModel() if model == "offline" else RemoteModel(model)
-    if not callable(getattr(model, "complete", None)):
+    if isinstance(model, type) or not callable(getattr(model, "complete", None)):
         raise ConfigurationError(
             f"{model!r} is no model: give a name, or an object with `async complete(request, on_chunk)`"
         )
