@@ -231,6 +231,8 @@ PROFILES: tuple[tuple[str, str, Profile], ...] = (
     (r"(^|\.)anthropic\.com$", r"", Profile(response_format="json_object")),  # any format is ignored there
     (r"", r"^(o3|o4-mini)(-|$)", replace(_REASONING, stop=False, rest={})),
     (r"", r"^(o\d(-|$)|gpt-5)", _REASONING),
+    # llama.cpp reads a named choice as `required` and may call another tool; LM Studio takes texts alone
+    (r"^(localhost|127\.[\d.]+|::1|10\.[\d.]+|192\.168\.[\d.]+|.*\.local)$", r"", Profile(tool_choice_objects=False)),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import from_json
@@ -20,12 +20,14 @@ class Confidence:
     """Probabilities (0 to 1) of an answer's tokens; `tokens` is (text, probability) in order."""
 
     tokens: tuple[tuple[str, float], ...]
-    wrapped: bool = False
+    pieces: tuple[bytes, ...] = field(repr=False)
+    """The tokens' bytes: a character may be spread over several tokens."""
+    wrapped: bool = field(default=False, repr=False)
 
     @property
     def text(self) -> str:
         """The answer as its tokens spell it."""
-        return "".join(token for token, _ in self.tokens)
+        return b"".join(self.pieces).decode(errors="replace")
 
     @property
     def overall(self) -> float:
@@ -41,14 +43,14 @@ class Confidence:
         """
         if self.wrapped:
             path = f"{WRAPPED}.{path}" if path else WRAPPED
-        spans = value_spans(self.text)
+        spans = value_spans(b"".join(self.pieces).decode("latin-1"))  # one character for each byte
         if path not in spans:
             known = ", ".join(p.removeprefix(f"{WRAPPED}.") for p in sorted(spans) if p)
             raise ConfigurationError(f"the answer has no value at {path!r}; there are: {known or 'none (not JSON)'}")
         start, end = spans[path]
         total, position = 0.0, 0
-        for token, probability in self.tokens:
-            after = position + len(token)
+        for piece, (_, probability) in zip(self.pieces, self.tokens, strict=True):
+            after = position + len(piece)
             if position < end and after > start:
                 total += _log(probability)
             position = after
@@ -63,8 +65,10 @@ def confidence_of(choice: Choice | None, wrapped: bool = False) -> Confidence | 
     """The confidence of one choice; None when it carries no log probabilities."""
     if choice is None or choice.logprobs is None or not choice.logprobs.content:
         return None
-    pairs = tuple((row.token, math.exp(min(row.logprob, 0.0))) for row in choice.logprobs.content)
-    return Confidence(pairs, wrapped)
+    rows = choice.logprobs.content
+    pairs = tuple((row.token, math.exp(min(row.logprob, 0.0))) for row in rows)
+    pieces = tuple(bytes(row.bytes) if row.bytes else row.token.encode(errors="replace") for row in rows)
+    return Confidence(pairs, pieces, wrapped)
 
 
 def mean_logprob(choice: Choice) -> float:

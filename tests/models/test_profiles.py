@@ -24,7 +24,7 @@ GEMINI = profile_for("generativelanguage.googleapis.com", "gemini-3-pro")
 DEEPSEEK = profile_for("api.deepseek.com", "deepseek-chat")
 ANTHROPIC = profile_for("api.anthropic.com", "claude-sonnet-4-5")
 MISTRAL = profile_for("api.mistral.ai", "mistral-large")
-OTHER = profile_for("127.0.0.1", "llama")
+OTHER = profile_for("api.groq.com", "llama")
 
 GO: Json = {"role": "user", "content": "go"}
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
