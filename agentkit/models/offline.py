@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import anyio.lowlevel
 
 from agentkit.chat import (
+    AllowedToolsChoice,
     AssistantMessage,
     ChatCompletion,
     ChatRequest,
     DeveloperMessage,
+    FunctionChoice,
     FunctionTool,
     Json,
     JsonSchemaFormat,
@@ -22,7 +25,8 @@ from agentkit.chat import (
     joined,
 )
 
-from .filling import calls_for, filled
+from .filling import filled
+from .picking import calls_for
 from .scripted import tell_in_pieces
 
 
@@ -86,10 +90,13 @@ def _calls(request: ChatRequest) -> list[Json]:
     if not tools or choice == "none":
         return []
     question, results = _turn(request)
-    named = getattr(getattr(choice, "function", None), "name", None)
-    if named is not None:
-        tools = [tool for tool in tools if tool.name == named]
-    forced = named is not None or choice == "required"
+    forced = choice == "required" or isinstance(choice, FunctionChoice)
+    if isinstance(choice, FunctionChoice):
+        tools = [tool for tool in tools if tool.name == choice.function.name]
+    elif isinstance(choice, AllowedToolsChoice):
+        allowed = [(tool.get("function") or {}).get("name") for tool in choice.allowed_tools.tools]
+        tools = [tool for tool in tools if tool.name in allowed]
+        forced = choice.allowed_tools.mode == "required"
     done = {name for name, _ in results}
     wanted = calls_for(question, [tool for tool in tools if tool.name not in done], forced=forced and not results)
     turn = sum(isinstance(message, AssistantMessage) for message in request.messages)
@@ -106,11 +113,10 @@ def _text(request: ChatRequest) -> str:
     format_ = request.response_format
     if isinstance(format_, JsonSchemaFormat):
         facts = " ".join([question, *(text for _, text in results)])
-        return filled(format_.json_schema.schema_ or {}, facts)
+        return json.dumps(filled(format_.json_schema.schema_ or {"type": "object"}, facts))
     if format_ is not None and format_.type == "json_object":
-        return filled(
-            {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}, question
-        )
+        answer = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+        return json.dumps(filled(answer, question))
     if results:
         return "Here is what I found: " + "; ".join(f"{name} says {text}" for name, text in results) + "."
     if not question:
@@ -122,10 +128,8 @@ def _text(request: ChatRequest) -> str:
 
 def _tokens(text: str) -> list[str]:
     """Words with the space before them."""
-    tokens: list[str] = []
-    for word in text.split(" "):
-        tokens.append(word if not tokens else f" {word}")
-    return tokens
+    first, *others = text.split(" ")
+    return [first, *(f" {word}" for word in others)] if text else []
 
 
 def _limited(request: ChatRequest, text: str) -> tuple[str, str]:
