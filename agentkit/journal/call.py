@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from agentkit.chat import ToolMessage
+from agentkit.chat import ImagePart, ImageUrl, Message, TextPart, ToolMessage, UserMessage
 
 from .entry import Admitted, Decision, Result, Why
 
@@ -84,6 +85,19 @@ class Call:
             return self._message
         self._message = ToolMessage(tool_call_id=self.id, content=self.content)
         return self._message
+
+
+def replies(calls: Collection[Call]) -> list[Message]:
+    """The tool messages of a turn's calls, and after them the images that came with their results."""
+    messages: list[Message] = [call.tool_message() for call in calls]
+    parts: list[TextPart | ImagePart] = []
+    for call in calls:
+        if call.result is not None and call.result.images:
+            parts.append(TextPart(text=f"Images of the result of {call.name} ({call.id}):"))
+            parts += [ImagePart(image_url=ImageUrl(url=url)) for url in call.result.images]
+    if parts:
+        messages.append(UserMessage(content=tuple(parts)))
+    return messages
 
 
 @dataclass(frozen=True, slots=True)

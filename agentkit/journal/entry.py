@@ -88,12 +88,17 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A call is over; `content` is the text of its tool message, `whole` the text before it was cut."""
+    """A call is over; `content` is the text of its tool message, `whole` the text before it was cut.
+
+    images: shown to the model after the results of the turn. data: what the tool gave for the application alone.
+    """
 
     call: str
     status: Status
     content: str
     whole: str | None = None
+    images: tuple[str, ...] = ()
+    data: Any = None
     kind: Literal["result"] = "result"
     __pydantic_config__ = _CLOSED
 

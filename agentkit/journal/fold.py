@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.chat import Message, Usage, UserMessage, sendable
 from agentkit.errors import ConfigurationError
 
-from .call import Call
+from .call import Call, replies
 from .entry import (
     Admitted,
     AgentChanged,
@@ -42,7 +42,7 @@ def _settle(state: RunState, *messages: Message) -> None:
         print_ = fingerprint(state.calls)
         state.repeated = state.repeated + 1 if print_ == state.fingerprint else 1
         state.fingerprint = print_
-        messages = (*(call.tool_message() for call in state.calls.values()), *messages)
+        messages = (*replies(state.calls.values()), *messages)
         state.calls = {}
     state.settled = state.settled.plus(*messages)
 

@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 from agentkit.chat import Message, ResponseMessage, Usage
 from agentkit.errors import AgentKitError, ConfigurationError
 
-from .call import Call, Waiting
+from .call import Call, Waiting, replies
 from .entry import Decision, Entry, Nested, Result, dump_entry, load_entries
 from .fold import FOLD
 from .trail import Trail
@@ -78,7 +78,7 @@ class RunState:
         """The conversation so far, always sendable: every call has its tool message, in call order (I1)."""
         if not self.calls:
             return tuple(self.settled)
-        return (*self.settled, *(call.tool_message() for call in self.calls.values()))
+        return (*self.settled, *replies(self.calls.values()))
 
     @property
     def new_messages(self) -> tuple[Message, ...]:

@@ -28,11 +28,13 @@ class Outcome:
     status: Status
     content: str
     whole: str | None = None
+    images: tuple[str, ...] = ()
+    data: Any = None
     hand_over: str | None = None
 
     def entry(self, ref: str) -> Result:
         """The journal entry of this outcome."""
-        return Result(ref, self.status, self.content, self.whole)
+        return Result(ref, self.status, self.content, self.whole, self.images, self.data)
 
 
 class _Performance:
@@ -109,7 +111,7 @@ def _outcome(value: object, tool: Tool[..., Any]) -> Outcome:
     if isinstance(value, HandOver):
         return Outcome("ok", f"The conversation is now with {value.agent}.", hand_over=value.agent)
     rendered = render_result(value, tool.max_result)
-    return Outcome("ok", rendered.content, rendered.whole)
+    return Outcome("ok", rendered.content, rendered.whole, rendered.images, rendered.data)
 
 
 def _error_text(error: Exception) -> str:

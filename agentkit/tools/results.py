@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 MAX_RESULT = 256 * 1024  # characters the model reads
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """A result with more than text: `content` goes to the model, `data` stays with you."""
+    """A result with more than text.
+
+    content: what the model reads. images: URLs or data URLs, shown to the model in a user message right after the
+    results of its turn (tool messages take text alone). data: stays with you, as JSON, in `ToolFinished.result.data`.
+    """
 
     content: object
     data: Any = None
-    images: tuple[str, ...] = field(default=())
+    images: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +37,17 @@ class Rendered:
 
     content: str
     whole: str | None = None
+    images: tuple[str, ...] = ()
+    data: Any = None
 
 
 def render_result(value: object, max_result: int = MAX_RESULT) -> Rendered:
     """Text as it is, everything else as JSON; what JSON cannot hold falls back to `str`."""
     if isinstance(value, ToolResult):
-        value = value.content
-    text = value if isinstance(value, str) else _json(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a lone surrogate cannot be sent
-        text = text.encode(errors="replace").decode()
+        rendered = render_result(value.content, max_result)
+        data = None if value.data is None else from_json(_json(value.data))
+        return replace(rendered, images=tuple(map(_sendable, value.images)), data=data)
+    text = _sendable(value if isinstance(value, str) else _json(value))
     if len(text) <= max_result:
         return Rendered(text)
     marker = f"\n[... {len(text) - max_result} of {len(text)} characters left out ...]\n"
@@ -50,11 +55,19 @@ def render_result(value: object, max_result: int = MAX_RESULT) -> Rendered:
     return Rendered(text[:head] + marker + text[len(text) - (max_result - head) :], text)
 
 
+def _sendable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate cannot be sent
+        return text.encode(errors="replace").decode()
+    return text
+
+
 def _json(value: object) -> str:
     try:
         return to_json(value, inf_nan_mode="null", fallback=_text).decode()
     except Exception:  # circular, or its own serialiser fails
-        return _text(value)
+        return to_json(_sendable(_text(value))).decode()
 
 
 def _text(value: object) -> str:
