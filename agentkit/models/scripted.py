@@ -95,6 +95,10 @@ def _message(answer: Any, turn: int) -> Json:
         return {"role": "assistant", "content": None, **answer}
     if isinstance(answer, str):
         return {"role": "assistant", "content": answer}
+    if not isinstance(answer, Sequence):
+        raise ConfigurationError(
+            f"{answer!r} is no answer: give a text, [(tool, arguments)], a message, a completion or an exception"
+        )
     calls = []
     for n, (name, arguments) in enumerate(answer):
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
@@ -136,14 +140,21 @@ def _deltas(choice: Json) -> Iterator[tuple[Json, Json | None]]:
         for row in logprobs["content"]:
             yield {"content": row["token"]}, {"content": [row], "refusal": None}
     else:
-        yield from (({"content": piece}, None) for piece in _pieces(message.get("content") or ""))
+        yield from (({"content": piece}, None) for piece in _pieces(_text(message.get("content"))))
     yield from (({"refusal": piece}, None) for piece in _pieces(message.get("refusal") or ""))
     for index, call in enumerate(message.get("tool_calls") or ()):
-        pieces = list(_pieces(call["function"]["arguments"]))
-        function = {**call["function"], "arguments": pieces[0] if pieces else ""}
-        yield {"tool_calls": [{**call, "index": index, "function": function}]}, None
-        for piece in pieces[1:]:
-            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}, None
+        kind, key = ("custom", "input") if call.get("type") == "custom" else ("function", "arguments")
+        first, *others = [*_pieces(call[kind][key])] or [""]
+        yield {"tool_calls": [{**call, "index": index, kind: {**call[kind], key: first}}]}, None
+        for piece in others:
+            yield {"tool_calls": [{"index": index, kind: {key: piece}}]}, None
+
+
+def _text(content: Any) -> str:
+    """A content's text, its parts joined: streams have no parts."""
+    if isinstance(content, list):
+        return "".join(part.get("text") or "" for part in content)
+    return content or ""
 
 
 def _pieces(text: str) -> Iterator[str]:
