@@ -174,6 +174,8 @@ def test_Q63_instructions_are_one_system_message_and_the_first() -> None:
     )
     assert sent(OTHER, request)["messages"] == [{"role": "system", "content": "Be short.\n\nBe kind."}, GO]
     assert [m["role"] for m in sent(OPENAI, request)["messages"]] == ["system", "user", "system"]
+    named = {"role": "system", "content": "Be short.", "name": "ops"}
+    assert sent(OTHER, asked(named, GO))["messages"] == [named, GO]
     assert [m["role"] for m in sent(REASONING, request)["messages"]] == ["developer", "user", "developer"]
 
 
