@@ -13,10 +13,9 @@ from pydantic_core import from_json
 
 from agentkit.chat import JsonSchemaFormat
 from agentkit.errors import ConfigurationError
-from agentkit.tools import to_strict
+from agentkit.tools import to_strict, without_fence
 
 WRAPPED = "result"  # top level must be an object: lists, numbers and unions go into {"result": ...}
-_FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,8 @@ class Output:
 
     def read(self, text: str) -> Any:
         """The value the text spells. Raises ValidationError or ValueError when it does not fit."""
-        fence = _FENCE.match(text)
-        if fence:
-            text = fence[1]
+        inner = without_fence(text)
+        text = text if inner is None else inner
         if not self.wrapped:
             return self.adapter.validate_json(text)
         data = from_json(text, allow_inf_nan=False)

@@ -2,6 +2,7 @@
 
 from .arguments import Arguments
 from .context import Context
+from .json_text import without_fence
 from .results import MAX_RESULT, HandOver, Rendered, ToolResult, render_result
 from .strict import to_strict
 from .tool import Tool, ToolOptions, tool, tools_of
@@ -19,4 +20,5 @@ __all__ = [
     "to_strict",
     "tool",
     "tools_of",
+    "without_fence",
 ]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from agentkit.chat import Json
 from agentkit.errors import ConfigurationError, ToolError
 
 from .json_text import parsed_object
+from .shape import boolean_for_number, has_numbers, mended
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,54 +28,24 @@ class Arguments:
 class Validator(Protocol):
     """Turns a parsed object into values. Raises ToolError with one short line for each problem."""
 
-    def values(self, data: Json) -> Mapping[str, Any]:
-        """The values by parameter name."""
+    def values(self, data: Json, booleans: bool) -> Mapping[str, Any]:
+        """The values by parameter name. `booleans`: whether the data holds any."""
         ...
 
 
 def read_arguments(text: str | Json, validator: Validator, schema: Json) -> Arguments:
     """Parse, validate, and mend what is lossless; the mended form is validated like any other."""
     repairs: list[str] = []
-    data = parsed_object(text, nothing_required=not schema.get("required"), repairs=repairs)
+    data, booleans = parsed_object(text, nothing_required=not schema.get("required"), repairs=repairs)
     try:
-        values = validator.values(data)
+        values = validator.values(data, booleans)
     except ToolError:
-        mended = _mended(data, schema, repairs)
-        if mended is None:
+        attempt: Json = mended(data, schema, schema, repairs)
+        if attempt == data:
             raise
-        data, values = mended, validator.values(mended)
+        data, booleans = parsed_object(to_json(attempt).decode(), nothing_required=True, repairs=repairs)
+        values = validator.values(data, booleans)
     return Arguments(values, to_json(data).decode(), tuple(repairs))
-
-
-def _mended(data: Json, schema: Json, repairs: list[str]) -> Json | None:
-    """null for a default left out, objects and arrays that came as JSON text; None when there is nothing of it."""
-    properties, required = schema.get("properties", {}), schema.get("required", ())
-    out = dict(data)
-    for name, value in data.items():
-        wanted = properties.get(name)
-        if wanted is None:
-            continue
-        if value is None and name not in required:
-            del out[name]
-            repairs.append(f"null for the default of {name}")
-        elif isinstance(value, str) and _kinds(wanted) and _kinds(wanted) <= {"object", "array", "null"}:
-            try:
-                inner = from_json(value, allow_inf_nan=False)
-            except ValueError:
-                continue
-            if isinstance(inner, (dict, list)):
-                out[name] = inner
-                repairs.append(f"{name} encoded twice")
-    return None if out == data else out
-
-
-def _kinds(schema: Json) -> set[str]:
-    if "$ref" in schema:
-        return {"object"}
-    if "anyOf" in schema:
-        return {kind for sub in schema["anyOf"] for kind in _kinds(sub)}
-    kind = schema.get("type")
-    return {kind} if isinstance(kind, str) else set(kind or ())
 
 
 class ModelValidator:
@@ -82,48 +53,22 @@ class ModelValidator:
 
     def __init__(self, model: type[BaseModel], names: Mapping[str, str], schema: Json) -> None:
         self._model, self._names, self._schema = model, names, schema
+        self._numbers = has_numbers(schema)
 
-    def values(self, data: Json) -> Mapping[str, Any]:
-        if True in data.values() or False in data.values() or _nested(data):
-            problem = _bool_for_number(data, self._schema, self._schema, "")
+    def values(self, data: Json, booleans: bool) -> Mapping[str, Any]:
+        if booleans and self._numbers:
+            problem = boolean_for_number(data, self._schema, self._schema)
             if problem is not None:
                 raise ToolError(problem)
         try:
-            model = self._model.model_validate(data)
+            model = self._model.__pydantic_validator__.validate_python(data)
         except ValidationError as error:
             raise ToolError(_lines(error)) from None
-        values = {name: getattr(model, field) for name, field in self._names.items()}
+        fields = model.__dict__
+        values = {name: fields[field] for name, field in self._names.items()}
         if model.__pydantic_extra__:
             values.update(model.__pydantic_extra__)
         return values
-
-
-def _nested(data: Json) -> bool:
-    return any(isinstance(value, (dict, list)) for value in data.values())
-
-
-def _bool_for_number(value: Any, schema: Json, root: Json, path: str) -> str | None:
-    """A boolean where only a number fits: pydantic would read true as 1 (Q77)."""
-    while "$ref" in schema:
-        schema = root.get("$defs", {}).get(schema["$ref"].rsplit("/", 1)[-1], {})
-    if isinstance(value, bool):
-        kinds = _kinds(schema)
-        if kinds & {"integer", "number"} and "boolean" not in kinds:
-            return f"{path}: expected a number, got {'true' if value else 'false'}"
-        return None
-    if "anyOf" in schema:
-        found = [_bool_for_number(value, sub, root, path) for sub in schema["anyOf"]]
-        return found[0] if found and all(found) else None
-    if isinstance(value, dict):
-        inner = schema.get("properties", {})
-        rows = [(key, item, inner.get(key, {})) for key, item in value.items()]
-    elif isinstance(value, list):
-        items = schema.get("items", {})
-        rows = [(str(index), item, items if isinstance(items, dict) else {}) for index, item in enumerate(value)]
-    else:
-        return None
-    checked = (_bool_for_number(item, sub, root, f"{path}.{key}" if path else key) for key, item, sub in rows)
-    return next((problem for problem in checked if problem is not None), None)
 
 
 def _lines(error: ValidationError) -> str:
@@ -153,7 +98,7 @@ class SchemaValidator:
         self._schema, self._where = schema, where
         self._compiled: Any = None
 
-    def values(self, data: Json) -> Mapping[str, Any]:
+    def values(self, data: Json, booleans: bool) -> Mapping[str, Any]:
         if self._compiled is None:
             self._compiled = compiled(self._schema, self._where)
         errors = sorted(self._compiled.iter_errors(data), key=lambda error: str(error.path))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-import re
+from math import isfinite
 from typing import Any
 
 from pydantic_core import from_json
@@ -14,39 +13,50 @@ from agentkit.errors import ToolError
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 100
-_FENCE = re.compile(r"\A\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
-def parsed_object(text: str | Json, *, nothing_required: bool, repairs: list[str]) -> Json:
-    """The object the text spells. Raises ToolError for anything that is not one complete JSON object (Q69 to Q78)."""
+def parsed_object(text: str | Json, *, nothing_required: bool, repairs: list[str]) -> tuple[Json, bool]:
+    """The object the text spells, and whether it holds booleans.
+
+    Raises ToolError for anything that is not one complete JSON object (Q69 to Q78).
+    """
     if isinstance(text, dict):
         repairs.append("an object instead of JSON text")
-        _walk(text, "", 0)
-        return text
-    written: str = text
-    return _read_text(written, nothing_required, repairs)
-
-
-def _read_text(text: str, nothing_required: bool, repairs: list[str]) -> Json:
+        return text, _walk(text, "", 0)
     if len(text) > MAX_BYTES:
         raise ToolError(f"the arguments are longer than {MAX_BYTES} characters")
-    if not text.strip():
+    if text[:1] == "{":
+        value = _parsed(text)
+    elif not text.strip():
         if not nothing_required:
             raise ToolError("the arguments are empty; give a JSON object")
         repairs.append("no text instead of {}")
-        return {}
-    fence = _FENCE.match(text)
-    if fence:
+        return {}, False
+    else:
+        value = _unwrapped(text, repairs)
+    if not isinstance(value, dict):
+        raise ToolError(f"the arguments must be a JSON object, not {_kind(value)}")
+    return value, _walk(value, "", 0)
+
+
+def _unwrapped(text: str, repairs: list[str]) -> Any:
+    inner = without_fence(text)
+    if inner is not None:
         repairs.append("a code fence around the JSON")
-        text = fence[1]
-    value = _parsed(text)
+    value = _parsed(text if inner is None else inner)
     if isinstance(value, str):
         repairs.append("JSON text encoded twice")
         value = _parsed(value)
-    if not isinstance(value, dict):
-        raise ToolError(f"the arguments must be a JSON object, not {_kind(value)}")
-    _walk(value, "", 0)
     return value
+
+
+def without_fence(text: str) -> str | None:
+    """What stands inside a Markdown code fence that is the whole text; None when there is no fence."""
+    stripped = text.strip()
+    if not stripped.startswith("```") or not stripped.endswith("```"):
+        return None
+    language, newline, inner = stripped[3:-3].partition("\n")
+    return inner if newline and (not language or language.strip().isalpha()) else None
 
 
 def _parsed(text: str) -> Any:
@@ -63,25 +73,22 @@ def _kind(value: object) -> str:
     return names.get(type(value).__name__, "a number")
 
 
-def _walk(value: Any, path: str, depth: int) -> None:
-    """Refuse what JSON cannot hold (1e999 parses as infinity) and what is nested too deep."""
-    if isinstance(value, dict):
-        _deeper(path, depth)
-        for key, item in value.items():
-            if item.__class__ is not str:
-                _walk(item, f"{path}.{key}" if path else str(key), depth + 1)
-    elif isinstance(value, list):
-        _deeper(path, depth)
-        for index, item in enumerate(value):
-            if item.__class__ is not str:
-                _walk(item, f"{path}.{index}", depth + 1)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ToolError(f"{path}: the number is not finite")
-
-
-def _deeper(path: str, depth: int) -> None:
+def _walk(value: Json | list[Any], path: str, depth: int) -> bool:
+    """Whether there are booleans; refuses what JSON cannot hold (1e999 parses as infinity) and what is too deep."""
     if depth >= MAX_DEPTH:
         raise ToolError(f"{path[:80]}: nested deeper than {MAX_DEPTH} levels")
+    booleans = False
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        kind = item.__class__
+        if kind is str or kind is int:
+            continue
+        if kind is bool:
+            booleans = True
+        elif kind is dict or kind is list:
+            booleans |= _walk(item, f"{path}.{key}" if path else str(key), depth + 1)
+        elif kind is float and not isfinite(item):
+            raise ToolError(f"{f'{path}.{key}' if path else key}: the number is not finite")
+    return booleans
 
 
 def refuse_duplicate_keys(text: str) -> None:
