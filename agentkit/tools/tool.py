@@ -10,7 +10,7 @@ import re
 import string
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypedDict, TypeVar, cast, overload
 
 import anyio
 import anyio.to_thread
@@ -30,6 +30,7 @@ from .signature import read_signature
 from .strict import to_strict
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")  # what is left of P without a method's self
 R = TypeVar("R", covariant=True)
 Predicate = Callable[..., bool | Awaitable[bool]]
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -222,7 +223,11 @@ class Tool(Generic[P, R]):
             raise ConfigurationError(f"tool {self.name!r} is external: it has no function to call")
         return cast("R", self.function(*args, **kwargs))
 
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> Tool[P, R]: ...
+    @overload
+    def __get__(self: Tool[Concatenate[Any, Q], R], instance: object, owner: type | None = None) -> Tool[Q, R]: ...
+    def __get__(self, instance: object, owner: type | None = None) -> Tool[..., Any]:
         if instance is None:
             return self
         bound = copy.copy(self)
