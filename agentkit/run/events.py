@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic_core import to_json
 
@@ -107,9 +107,9 @@ class Restarted:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The run is over: "done" or "waiting"."""
+    """The run is over, or waits for somebody."""
 
-    status: str
+    status: Literal["done", "waiting"]
 
 
 Event = (
