@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Generic, TypedDict, TypeVar, cast, overload
+from typing import Any, Generic, TypedDict, TypeVar, overload
 
 from anyio.from_thread import start_blocking_portal
 from typing_extensions import TypeForm, Unpack
@@ -26,7 +26,7 @@ from agentkit.run.run import Emit, Journal, Run, Shared
 from agentkit.run.spec import AgentSpec, Choose, Instructions, Team
 from agentkit.run.stream import RunStream, SyncRunStream
 from agentkit.run.sync import refuse_running_loop, run_in_thread_loop
-from agentkit.tools import Tool, tools_of
+from agentkit.tools import SchemaOptions, Tool, tools_of
 
 Deps = TypeVar("Deps")
 Out = TypeVar("Out", covariant=True)
@@ -43,12 +43,18 @@ class AgentOptions(TypedDict, total=False):
     name: str
     instructions: Instructions
     tools: Sequence[object]
-    settings: Settings
-    limits: Limits
+    settings: Settings | None
+    limits: Limits | None
     handoffs: Handoffs
     middleware: Sequence[Middleware]
     early_start: bool | None
     choose: Choose
+
+
+class Changes(AgentOptions, total=False):
+    """The keywords of replace and override that leave the agent's type as it is."""
+
+    model: str | Model
 
 
 class RunOptions(TypedDict, total=False):
@@ -121,7 +127,15 @@ class Agent(Generic[Deps, Out]):
         self._override: ContextVar[Agent[Any, Any] | None] = ContextVar(f"override_{name}", default=None)
         _check(self.spec)
 
-    def replace(self, **changes: Any) -> Agent[Deps, Out]:
+    @overload
+    def replace(self, **changes: Unpack[Changes]) -> Agent[Deps, Out]: ...
+    @overload
+    def replace(self, *, output: TypeForm[O], **changes: Unpack[Changes]) -> Agent[Deps, O]: ...
+    @overload
+    def replace(self, *, deps: type[D], **changes: Unpack[Changes]) -> Agent[D, Out]: ...
+    @overload
+    def replace(self, *, deps: type[D], output: TypeForm[O], **changes: Unpack[Changes]) -> Agent[D, O]: ...
+    def replace(self, **changes: Any) -> Agent[Any, Any]:
         """The same agent with other fields: `agent.replace(instructions="...")`."""
         spec = self.spec
         fields: dict[str, Any] = {
@@ -140,7 +154,7 @@ class Agent(Generic[Deps, Out]):
         unknown = set(changes) - set(fields) - {"handoffs"}
         if unknown:
             raise ConfigurationError(f"Agent has no field {', '.join(sorted(unknown))}; fields: {', '.join(fields)}")
-        made = cast("Agent[Deps, Out]", Agent(**{**fields, **changes}))
+        made: Agent[Any, Any] = Agent(**{**fields, **changes})
         if "handoffs" not in changes:
             made._adopt(replace(made.spec, handoffs=spec.handoffs))
         return made
@@ -149,7 +163,7 @@ class Agent(Generic[Deps, Out]):
         self.spec, self._team = spec, Team(spec, spec.limits)
 
     @contextmanager
-    def override(self, **changes: Any) -> Generator[None]:
+    def override(self, **changes: Unpack[Changes]) -> Generator[None]:
         """Inside the block this agent runs with other fields: `with agent.override(model=ScriptedModel([...])):`."""
         token = self._override.set((self._override.get() or self).replace(**changes))
         try:
@@ -208,7 +222,9 @@ class Agent(Generic[Deps, Out]):
         stream: RunStream[Any] = RunStream(lambda emit: self._prepare(input, deps, emit, True, **options))
         return SyncRunStream(start_blocking_portal(), stream)
 
-    def as_tool(self, name: str | None = None, description: str | None = None, **options: Any) -> Tool[..., Any]:
+    def as_tool(
+        self, name: str | None = None, description: str | None = None, **options: Unpack[SchemaOptions]
+    ) -> Tool[..., Any]:
         """This agent as a tool of another: it gets one text and gives back its output.
 
         options: those of `tool`. A call that waits inside it pauses the caller.

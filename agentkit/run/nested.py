@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import Unpack
+
 from agentkit.errors import ConfigurationError
-from agentkit.tools import Tool
+from agentkit.tools import SchemaOptions, Tool
 
 from .spec import AgentSpec, Team
 
@@ -29,7 +31,7 @@ class AgentFunction:
         raise ConfigurationError(f"agent {self.team.first.name!r} as a tool can only be called inside a run")
 
 
-def agent_tool(spec: AgentSpec, name: str, description: str, **options: Any) -> Tool[..., Any]:
+def agent_tool(spec: AgentSpec, name: str, description: str, **options: Unpack[SchemaOptions]) -> Tool[..., Any]:
     """The tool that runs this agent on a text and gives back its output."""
     function = AgentFunction(Team(spec, spec.limits))
     return Tool.from_schema(name, description, INPUT, function, **options)

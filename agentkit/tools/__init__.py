@@ -5,7 +5,7 @@ from .context import Context
 from .json_text import without_fence
 from .results import MAX_RESULT, HandOver, Rendered, ToolResult, render_result
 from .strict import to_strict
-from .tool import Tool, ToolOptions, tool, tools_of
+from .tool import SchemaOptions, Tool, ToolOptions, tool, tools_of
 
 __all__ = [
     "MAX_RESULT",
@@ -13,6 +13,7 @@ __all__ = [
     "Context",
     "HandOver",
     "Rendered",
+    "SchemaOptions",
     "Tool",
     "ToolOptions",
     "ToolResult",
