@@ -9,7 +9,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
+
+from jsonschema import Draft202012Validator
 
 Ending = Literal["keep", "close", "cut", "reset", "hang"]
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: closing sends RST
@@ -169,11 +172,17 @@ def _read(reader: Any) -> Received | None:
     return Received(line.split()[1].decode(), headers, body)
 
 
+SCHEMA = json.loads((Path(__file__).parent / "data" / "chat-completions.schema.json").read_text())
+REQUEST = Draft202012Validator({"$ref": "#/$defs/CreateChatCompletionRequest", "$defs": SCHEMA["$defs"]})
+
+
 @contextmanager
 def serve(script: Script) -> Iterator[Loopback]:
-    """A server for the length of the block."""
+    """A server for the length of the block. Every request it got must fit the endpoint's public description."""
     server = Loopback(script)
     try:
         yield server
     finally:
         server.close()
+    for body in {received.body for received in server.requests}:
+        assert [f"{error.json_path}: {error.message[:200]}" for error in REQUEST.iter_errors(json.loads(body))] == []

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from agentkit.errors import ProtocolError, StreamTruncated
 
 from .completion import ChatCompletion, checked
-from .reading import arguments_text, minted_id, normalised, raise_error_body, split_content
+from .reading import MALFORMED, arguments_text, minted_id, raise_error_body, split_content
 from .sendable import is_object
 from .wire import Json
 
@@ -165,7 +165,13 @@ class PartialCompletion:
         self._done = True
 
     def add(self, chunk: Json) -> None:
-        """One more chunk, parsed. Raises ServerFailed for an error event (Q49)."""
+        """One more chunk, parsed. Raises ServerFailed for an error event (Q49), ProtocolError for nonsense."""
+        try:
+            self._add(chunk)
+        except MALFORMED as error:
+            raise ProtocolError(f"a chunk of the stream has the wrong shape: {error}", text=str(chunk)[:300]) from None
+
+    def _add(self, chunk: Json) -> None:
         deltas: list[Delta] = []
         self.deltas = deltas
         if "error" in chunk:
@@ -225,7 +231,7 @@ class PartialCompletion:
         if self._usage is not None:
             head["usage"] = self._usage
         head["choices"] = [_choice_json(index, choice) for index, choice in sorted(self.choices.items())]
-        return checked(normalised(head))
+        return checked(head)
 
 
 def _add_parts(choice: PartialChoice, content: Any, index: int, deltas: list[Delta]) -> None:

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from agentkit.errors import ProtocolError
 
 from .messages import ResponseMessage
-from .reading import normalised, raise_error_body
+from .reading import MALFORMED, normalised, raise_error_body
 from .usage import CompletionUsage
 from .wire import Json, Wire
 
@@ -99,12 +99,16 @@ def read_completion(data: bytes | str | Json) -> ChatCompletion:
     if not isinstance(data, dict):
         raise ProtocolError("the answer is not a JSON object", text=_excerpt(str(data)))
     raise_error_body(data)
-    return checked(normalised(data))
+    return checked(data)
 
 
 def checked(data: Json) -> ChatCompletion:
-    """The completion of normalised data. Raises ProtocolError when it still is none."""
-    if not data.get("choices"):
+    """The completion of parsed JSON, quirks normalised. Raises ProtocolError when it still is none."""
+    try:
+        data = normalised(data)
+    except MALFORMED as error:
+        raise ProtocolError(f"the answer is not a completion: {error}", text=_excerpt(str(data))) from None
+    if not data["choices"]:
         raise ProtocolError("the answer has no choices", text=_excerpt(str(data)))
     try:
         return ChatCompletion.model_validate(data)

@@ -128,6 +128,8 @@ class Parameters(Wire):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
+    prompt_cache_options: Json | None = None
+    moderation: Json | None = None
     web_search_options: Json | None = None
 
     @model_validator(mode="after")

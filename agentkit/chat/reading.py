@@ -11,6 +11,8 @@ from agentkit.errors import ServerFailed
 
 from .wire import Json
 
+MALFORMED = (TypeError, AttributeError, KeyError, ValueError)  # what reading JSON of the wrong shape ends in
+
 
 def raise_error_body(data: Json) -> None:
     """Raise ServerFailed for an error that came with a 200 (Q49)."""
