@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from agentkit import Settings
+from agentkit.chat.settings import SettingsOptions
+
 ROOT = Path(__file__).parent.parent
 WRONG = ROOT / "tests" / "typing" / "wrong.py"
 
@@ -55,3 +58,7 @@ def test_a_type_checker_reports_every_wrong_call_and_no_right_one(
     assert marked
     assert [text[number - 1].strip() for number in sorted(marked - found)] == []
     assert [text[number - 1].strip() for number in sorted(found - marked)] == []
+
+
+def test_the_typed_keywords_of_settings_are_its_fields() -> None:
+    assert set(SettingsOptions.__annotations__) == set(Settings.model_fields)

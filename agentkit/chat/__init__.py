@@ -50,7 +50,7 @@ from .request import ChatRequest, CustomTool, FunctionDefinition, FunctionTool
 from .sendable import is_object, sendable
 from .settings import Settings
 from .usage import CompletionUsage, Usage
-from .wire import Json, Wire
+from .wire import Json, Wire, is_json, is_list
 
 __all__ = [
     "MESSAGE",
@@ -104,6 +104,8 @@ __all__ = [
     "Usage",
     "UserMessage",
     "Wire",
+    "is_json",
+    "is_list",
     "is_object",
     "joined",
     "read_completion",

@@ -10,7 +10,7 @@ from agentkit.errors import ProtocolError, StreamTruncated
 from .completion import ChatCompletion, checked
 from .reading import MALFORMED, arguments_text, minted_id, raise_error_body, split_content
 from .sendable import is_object
-from .wire import Json
+from .wire import Json, is_json, is_list
 
 Kind = Literal["content", "refusal", "reasoning", "call"]
 OnChunk = Callable[[dict[str, Any], "PartialCompletion"], Awaitable[None]]
@@ -126,7 +126,7 @@ def _is_another(current: PartialCall, id: str, name: str, raw: Json) -> bool:
     if id and current.id:
         return id != current.id
     function = raw.get("function")
-    more = isinstance(function, dict) and function.get("arguments")
+    more = is_json(function) and function.get("arguments")
     return bool(current.name and more and is_object(current.arguments))
 
 
@@ -187,7 +187,7 @@ class PartialCompletion:
         if usage:
             self._usage = usage  # cumulative in some streams: the last wins, never the sum (Q34)
         for raw in chunk.get("choices") or ():
-            if isinstance(raw, dict):
+            if raw.__class__ is dict:
                 self._add_choice(raw, deltas)
 
     def _add_choice(self, raw: Json, deltas: list[Delta]) -> None:
@@ -250,9 +250,9 @@ def _add_parts(choice: PartialChoice, content: Any, index: int, deltas: list[Del
 def _add_rest(choice: PartialChoice, delta: Json, index: int, deltas: list[Delta]) -> None:
     """Everything of a delta but its content."""
     calls = delta.get("tool_calls")
-    if isinstance(calls, list):
+    if is_list(calls):
         for raw in calls:
-            if isinstance(raw, dict):
+            if is_json(raw):
                 _add_call(choice, raw, index, deltas)
     refusal = delta.get("refusal")
     if refusal:
@@ -266,16 +266,16 @@ def _add_rest(choice: PartialChoice, delta: Json, index: int, deltas: list[Delta
             deltas.append(Delta("reasoning", text, index))
             break  # some send both names for one text
     legacy = delta.get("function_call")
-    if isinstance(legacy, dict):
+    if is_json(legacy):
         choice.legacy = choice.legacy or PartialCall()
         choice.legacy.name = choice.legacy.name or legacy.get("name") or ""
         choice.legacy.pieces.append(arguments_text(legacy.get("arguments")))
-    if isinstance(delta.get("audio"), dict):
+    if is_json(delta.get("audio")):
         _add_audio(choice.audio, delta["audio"])
     for key in delta.keys() - _KNOWN:
         value: Any = delta[key]
         before: Any = choice.extra.get(key)
-        both = isinstance(before, list) and isinstance(value, list)
+        both = is_list(before) and is_list(value)
         choice.extra[key] = before + value if both else value
 
 
@@ -287,11 +287,11 @@ def _add_audio(audio: Json, more: Json) -> None:
 
 def _add_call(choice: PartialChoice, raw: Json, index: int, deltas: list[Delta]) -> None:
     custom = raw.get("custom")
-    inner = custom if isinstance(custom, dict) else raw.get("function")
-    inner = inner if isinstance(inner, dict) else {}
+    inner = custom if is_json(custom) else raw.get("function")
+    inner = inner if is_json(inner) else {}
     name = inner.get("name") or raw.get("name") or ""
     call = choice.call_for(raw, name)
-    if isinstance(custom, dict) or raw.get("type") == "custom":
+    if is_json(custom) or raw.get("type") == "custom":
         call.type = "custom"
     call.id = call.id or raw.get("id") or ""
     call.name = call.name or name
@@ -306,13 +306,13 @@ def _add_call(choice: PartialChoice, raw: Json, index: int, deltas: list[Delta])
 
 
 def _add_logprobs(choice: PartialChoice, logprobs: Any) -> None:
-    if not isinstance(logprobs, dict):
+    if not is_json(logprobs):
         return
     if choice.logprobs is None:
         choice.logprobs = {}
     for key, rows in logprobs.items():
         before: Any = choice.logprobs.get(key)
-        both = isinstance(before, list) and isinstance(rows, list)
+        both = is_list(before) and is_list(rows)
         choice.logprobs[key] = before + rows if both else rows if rows is not None else before
 
 

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from agentkit.errors import ServerFailed
 
-from .wire import Json
+from .wire import Json, is_json, is_list
 
 MALFORMED = (TypeError, AttributeError, KeyError, ValueError)  # what reading JSON of the wrong shape ends in
 
@@ -19,7 +19,7 @@ def raise_error_body(data: Json) -> None:
     error = data.get("error")
     if not error:
         return
-    row: Json = error if isinstance(error, dict) else {"message": str(error)}
+    row: Json = error if is_json(error) else {"message": str(error)}
     code = row.get("code")
     message = str(row.get("message") or row)[:300]
     raise ServerFailed(
@@ -45,14 +45,14 @@ def minted_id() -> str:
 
 def split_content(content: Any) -> tuple[str, str]:
     """(text, reasoning) of a content that came as parts."""
-    text, reasoning = [], []
-    for part in content if isinstance(content, list) else [content]:
+    text, reasoning = list[str](), list[str]()
+    for part in content if is_list(content) else [content]:
         if isinstance(part, str):
             text.append(part)
-        elif isinstance(part, dict) and part.get("type") == "thinking":
+        elif is_json(part) and part.get("type") == "thinking":
             inner = part.get("thinking")
             reasoning.append(inner if isinstance(inner, str) else split_content(inner or [])[0])
-        elif isinstance(part, dict) and isinstance(part.get("text"), str):
+        elif is_json(part) and isinstance(part.get("text"), str):
             text.append(part["text"])
     return "".join(text), "".join(reasoning)
 
@@ -60,7 +60,7 @@ def split_content(content: Any) -> tuple[str, str]:
 def normalised(data: Json) -> Json:
     """The answer's parsed JSON with quirks mended, in place."""
     choices: Any = data.get("choices") or ()
-    data["choices"] = [_choice(n, choice) for n, choice in enumerate(choices) if isinstance(choice, dict)]
+    data["choices"] = [_choice(n, choice) for n, choice in enumerate(choices) if is_json(choice)]
     if not data.get("usage"):
         data.pop("usage", None)  # unknown is not zero (Q35)
     for key in ("id", "model", "object", "service_tier", "system_fingerprint"):
@@ -71,7 +71,7 @@ def normalised(data: Json) -> Json:
 
 
 def _choice(position: int, choice: Json) -> Json:
-    message = choice.get("message")
+    message: Any = choice.get("message")
     if message is None:
         message = choice.get("delta") or {}
         choice = {**choice, "message": message}
@@ -89,34 +89,34 @@ def _choice(position: int, choice: Json) -> Json:
 def _message(message: Json) -> None:
     if message.get("role") != "assistant":
         message["role"] = "assistant"
-    if isinstance(message.get("content"), list):
+    if is_list(message.get("content")):
         message["content"], reasoning = split_content(message["content"])
         if reasoning:
             message["reasoning_content"] = reasoning
     calls = message.get("tool_calls")
     if calls:
-        message["tool_calls"] = [_call(call) for call in calls if isinstance(call, dict)]
-    elif calls is not None and not isinstance(calls, list):
+        message["tool_calls"] = [_call(call) for call in calls if is_json(call)]
+    elif calls is not None and not is_list(calls):
         message["tool_calls"] = None
     if not message.get("refusal") and message.get("refusal") is not None:
         message["refusal"] = None
     audio = message.get("audio")
-    if audio is not None and not (isinstance(audio, dict) and audio.get("id")):
+    if audio is not None and not (is_json(audio) and audio.get("id")):
         message["audio"] = None
     legacy = message.get("function_call")
     if legacy is not None:
-        empty = not (isinstance(legacy, dict) and legacy.get("name"))
+        empty = not (is_json(legacy) and legacy.get("name"))
         message["function_call"] = None if empty else {**legacy, "arguments": arguments_text(legacy.get("arguments"))}
 
 
 def _call(call: Json) -> Json:
     if not call.get("id"):
         call["id"] = minted_id()
-    if call.get("type") == "custom" and isinstance(call.get("custom"), dict):
+    if call.get("type") == "custom" and is_json(call.get("custom")):
         return call
     call["type"] = "function"
     function = call.get("function")
-    function = dict(function) if isinstance(function, dict) else {"name": call.get("name")}
+    function = dict(function) if is_json(function) else {"name": call.get("name")}
     function["name"] = str(function.get("name") or "")
     function["arguments"] = arguments_text(function.get("arguments"))
     call["function"] = function

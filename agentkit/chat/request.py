@@ -189,7 +189,7 @@ def _chosen(choice: Any) -> list[str]:
     if isinstance(choice, CustomChoice):
         return [choice.custom.name]
     if isinstance(choice, AllowedToolsChoice):
-        rows = [tool.get("function") or tool.get("custom") or {} for tool in choice.allowed_tools.tools]
+        rows: list[Json] = [tool.get("function") or tool.get("custom") or {} for tool in choice.allowed_tools.tools]
         return [row["name"] for row in rows if "name" in row]
     return []
 

@@ -3,14 +3,53 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
 
 from pydantic import ConfigDict, Field, ValidationError
+from typing_extensions import Unpack
 
 from agentkit.errors import ConfigurationError
 
-from .parameters import Parameters
+from .parameters import Parameters, ResponseFormat, StreamOptions, ToolChoice
 from .wire import Json, configuration_error
+
+
+class SettingsOptions(TypedDict, total=False):
+    """The keywords of Settings, with the types it takes: JSON objects and lists too, where it keeps models and tuples."""
+
+    frequency_penalty: float | None
+    presence_penalty: float | None
+    logit_bias: Mapping[str, float] | None
+    logprobs: bool | None
+    top_logprobs: int | None
+    max_completion_tokens: int | None
+    max_tokens: int | None
+    n: int | None
+    parallel_tool_calls: bool | None
+    response_format: ResponseFormat | Json | None
+    seed: int | None
+    stop: str | Sequence[str] | None
+    store: bool | None
+    stream_options: StreamOptions | Json | None
+    temperature: float | None
+    tool_choice: ToolChoice | Json | None
+    top_p: float | None
+    reasoning_effort: str | None
+    verbosity: Literal["low", "medium", "high"] | None
+    metadata: Mapping[str, str] | None
+    modalities: Sequence[Literal["text", "audio"]] | None
+    audio: Json | None
+    prediction: Json | None
+    service_tier: str | None
+    user: str | None
+    safety_identifier: str | None
+    prompt_cache_key: str | None
+    prompt_cache_retention: str | None
+    prompt_cache_options: Json | None
+    moderation: Json | None
+    web_search_options: Json | None
+    extra: Json
 
 
 class Settings(Parameters):
@@ -23,8 +62,9 @@ class Settings(Parameters):
 
     extra: Json = Field(default_factory=dict)
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, **values: Unpack[SettingsOptions]) -> None:
         known = type(self).model_fields
+        given: Any = values  # pydantic turns objects and lists into what the fields are typed as
         for name in values:
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
@@ -36,7 +76,7 @@ class Settings(Parameters):
         if repeated:
             raise ConfigurationError(f"Settings(extra=...) repeats {repeated[0]!r}, which is a parameter of its own")
         try:
-            super().__init__(**values)
+            super().__init__(**given)
         except ValidationError as error:
             raise configuration_error("Settings", error) from None
 

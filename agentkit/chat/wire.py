@@ -6,10 +6,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from typing_extensions import TypeIs
 
 from agentkit.errors import ConfigurationError
 
 Json = dict[str, Any]
+
+
+def is_json(value: object) -> TypeIs[Json]:
+    """Whether parsed JSON is an object: `isinstance`, with the type that its keys and values have."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeIs[list[Any]]:
+    """Whether parsed JSON is an array."""
+    return isinstance(value, list)
 
 
 class Wire(BaseModel):

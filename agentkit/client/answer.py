@@ -245,7 +245,7 @@ async def _one(body: bytes) -> AsyncIterator[bytes]:
 
 
 async def _capped(chunks: AsyncIterator[bytes]) -> bytes:
-    pieces, size = [], 0
+    pieces, size = list[bytes](), 0
     async for data in chunks:
         size += len(data)
         if size > MAX_BODY:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from agentkit.chat import is_json, is_list
 from agentkit.errors import (
     AuthenticationFailed,
     BadRequest,
@@ -28,17 +29,16 @@ _OVERFLOW_CODES = frozenset({"context_length_exceeded", "exceed_context_size_err
 def error_fields(body: bytes) -> dict[str, Any]:
     """message, type, code and param out of any provider's error body (Q52)."""
     try:
-        data = from_json(body)
+        parsed: Any = from_json(body)
     except ValueError:
         return {}
-    if isinstance(data, list):
-        data = data[0] if data else {}
-    if not isinstance(data, dict):
+    data: Any = parsed[0] if is_list(parsed) and parsed else parsed
+    if not is_json(data):
         return {"message": str(data)}
     inner = data.get("error", data)
     if isinstance(inner, str):
         return {**data, "message": inner}
-    if not isinstance(inner, dict):
+    if not is_json(inner):
         return {}
     message = inner.get("message") or inner.get("detail") or inner.get("error_description")
     return {**inner, "message": message if isinstance(message, str) else str(message or inner)}

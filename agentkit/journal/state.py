@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from agentkit.chat import Message, ResponseMessage, Usage
+from agentkit.chat import (
+    Message,
+    ResponseMessage,
+    Usage,
+    is_json,
+)
 from agentkit.errors import AgentKitError, ConfigurationError
 
 from .call import Call, Waiting, replies
@@ -184,7 +189,7 @@ class RunState:
             data = from_json(text)
         except ValueError as error:
             raise ConfigurationError(f"this is not a saved run state: {error}") from None
-        if not isinstance(data, dict) or set(data) != {"version", "journal", "saved", "entries"}:
+        if not is_json(data) or set(data) != {"version", "journal", "saved", "entries"}:
             raise ConfigurationError("this is not a saved run state: expected version, journal, saved and entries")
         if data["version"] != VERSION:
             raise ConfigurationError(f"this run state has version {data['version']!r}; this agentkit reads {VERSION}")

@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from agentkit.chat import Json
+from agentkit.chat import (
+    Json,
+    is_list,
+)
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _QUOTED = re.compile(r"[\"“']([^\"”']{2,})[\"”']")
@@ -177,7 +180,7 @@ def _branches(schema: Json) -> list[Json]:
 def _nullable(schema: Json) -> bool:
     kinds = [sub.get("type") for sub in schema.get("anyOf", ())]
     own = schema.get("type")
-    return "null" in kinds or (isinstance(own, list) and "null" in own)
+    return "null" in kinds or (is_list(own) and "null" in own)
 
 
 def _choices(schema: Json) -> list[Any]:
@@ -194,7 +197,7 @@ def _kind(schema: Json, root: Json) -> str:
     for sub in _branches(schema):
         return _kind(sub, root)
     kind = schema.get("type", "object" if "properties" in schema else "string")
-    if isinstance(kind, list):
+    if is_list(kind):
         kind = next((each for each in kind if each != "null"), "null")
     return str(kind)
 

@@ -94,7 +94,8 @@ def _calls(request: ChatRequest) -> list[Json]:
     if isinstance(choice, FunctionChoice):
         tools = [tool for tool in tools if tool.name == choice.function.name]
     elif isinstance(choice, AllowedToolsChoice):
-        allowed = [(tool.get("function") or {}).get("name") for tool in choice.allowed_tools.tools]
+        functions: list[Json] = [tool.get("function") or {} for tool in choice.allowed_tools.tools]
+        allowed = [function.get("name") for function in functions]
         tools = [tool for tool in tools if tool.name in allowed]
         forced = choice.allowed_tools.mode == "required"
     done = {name for name, _ in results}
@@ -146,7 +147,7 @@ def _limited(request: ChatRequest, text: str) -> tuple[str, str]:
 
 def _logprobs(request: ChatRequest, text: str) -> Json:
     """A made-up but constant probability for each token: longer words are rarer."""
-    rows = []
+    rows: list[Json] = []
     for token in _tokens(text):
         probability = 1 / (1 + len(token) / 10)
         row: Json = {"token": token, "logprob": math.log(probability), "bytes": list(token.encode())}

@@ -8,7 +8,15 @@ from typing import Any, Literal
 
 from pydantic_core import to_json
 
-from agentkit.chat import AssistantMessage, ChatRequest, Json, Message, ToolMessage, joined
+from agentkit.chat import (
+    AssistantMessage,
+    ChatRequest,
+    Json,
+    Message,
+    ToolMessage,
+    is_json,
+    joined,
+)
 from agentkit.errors import ConfigurationError
 
 from .instructions import asking_for, in_one
@@ -46,7 +54,9 @@ class Profile:
     """Whether the model takes stop sequences (o3 and o4-mini do not)."""
     drop: frozenset[str] = frozenset()
     """Parameters that are left out."""
-    rest: dict[_Key, tuple[Any, bytes]] = field(default_factory=dict, compare=False, repr=False)
+    rest: dict[_Key, tuple[Any, bytes]] = field(
+        default_factory=dict[_Key, tuple[Any, bytes]], compare=False, repr=False
+    )
 
     def body(self, request: ChatRequest, stream: bool = False) -> bytes:
         """The request's bytes: each message serialised once, the rest once for all turns."""
@@ -98,7 +108,7 @@ class Profile:
         sent: Json = {"role": "assistant", "content": content}
         if calls:
             sent["tool_calls"] = calls
-        elif (given.get("function_call") or {}).get("name"):  # of a history from elsewhere
+        elif given.get("function_call") and given["function_call"].get("name"):  # of a history from elsewhere
             sent |= {"content": content or None, "function_call": given["function_call"]}
         if given.get("name"):
             sent["name"] = given["name"]
@@ -133,7 +143,7 @@ class Profile:
         if not self.strict:
             for tool in rest.get("tools", ()):
                 tool.get("function", {}).pop("strict", None)
-        format_ = rest.get("response_format") or {}
+        format_: Json = rest.get("response_format") or {}
         if format_.get("type") == "json_schema":
             if self.response_format == "json_object":
                 rest["response_format"] = {"type": "json_object"}
@@ -189,7 +199,7 @@ def _stand_in(kind: str, name: str) -> Json:
 def _in_words(rest: Json) -> Json:
     """The same choice without an object: only the tools that it allows are offered."""
     choice = rest.get("tool_choice")
-    if not isinstance(choice, dict):
+    if not is_json(choice):
         return rest
     allowed: Json = choice.get("allowed_tools") or {"mode": "required", "tools": [choice]}
     names = {_tool_name(tool) for tool in allowed["tools"]}
@@ -198,7 +208,8 @@ def _in_words(rest: Json) -> Json:
 
 
 def _tool_name(tool: Json) -> str:
-    return str((tool.get("function") or tool.get("custom") or {}).get("name"))
+    named: Json = tool.get("function") or tool.get("custom") or {}
+    return str(named.get("name"))
 
 
 def _named(messages: tuple[Message, ...], bodies: list[bytes]) -> list[bytes]:

@@ -16,6 +16,8 @@ from agentkit.chat import (
     Json,
     OnChunk,
     PartialCompletion,
+    is_json,
+    is_list,
 )
 from agentkit.errors import ConfigurationError
 
@@ -88,10 +90,10 @@ def completion_of(answer: Answer, request: ChatRequest) -> ChatCompletion:
     return ChatCompletion.model_validate({**head, "choices": choices, "usage": usage})
 
 
-def _message(answer: Any, turn: int) -> Json:
+def _message(answer: Answer, turn: int) -> Json:
     if isinstance(answer, AssistantMessage):
         return answer.to_json()
-    if isinstance(answer, dict):
+    if is_json(answer):
         return {"role": "assistant", "content": None, **answer}
     if isinstance(answer, str):
         return {"role": "assistant", "content": answer}
@@ -99,7 +101,7 @@ def _message(answer: Any, turn: int) -> Json:
         raise ConfigurationError(
             f"{answer!r} is no answer: give a text, [(tool, arguments)], a message, a completion or an exception"
         )
-    calls = []
+    calls: list[Json] = []
     for n, (name, arguments) in enumerate(answer):
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
         function = {"name": name, "arguments": text}
@@ -126,7 +128,7 @@ def _chunks(completion: ChatCompletion) -> Iterator[Json]:
         for delta, logprobs in _deltas(choice):
             row = {"index": choice["index"], "delta": delta, "logprobs": logprobs, "finish_reason": None}
             yield {**head, "choices": [row]}
-        last = {"index": choice["index"], "delta": {}, "finish_reason": choice.get("finish_reason")}
+        last: Json = {"index": choice["index"], "delta": {}, "finish_reason": choice.get("finish_reason")}
         yield {**head, "choices": [last]}
     if usage:
         yield {**head, "choices": [], "usage": usage}
@@ -152,7 +154,7 @@ def _deltas(choice: Json) -> Iterator[tuple[Json, Json | None]]:
 
 def _text(content: Any) -> str:
     """A content's text, its parts joined: streams have no parts."""
-    if isinstance(content, list):
+    if is_list(content):
         return "".join(part.get("text") or "" for part in content)
     return content or ""
 

@@ -8,7 +8,11 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from agentkit.chat import Choice
+from agentkit.chat import (
+    Choice,
+    is_json,
+    is_list,
+)
 from agentkit.errors import ConfigurationError
 
 from .output import WRAPPED
@@ -92,6 +96,6 @@ def _canonical(text: str) -> str:
 
 
 def _sorted(data: Any) -> Any:
-    if isinstance(data, dict):
+    if is_json(data):
         return [(key, _sorted(data[key])) for key in sorted(data)]
-    return [_sorted(item) for item in data] if isinstance(data, list) else data
+    return [_sorted(item) for item in data] if is_list(data) else data

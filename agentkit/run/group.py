@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -27,11 +27,11 @@ def first_error(error: BaseException) -> BaseException:
     leaves: list[BaseException] = []
 
     def walk(node: BaseException) -> None:
-        if isinstance(node, BaseExceptionGroup):
-            for inner in node.exceptions:
-                walk(inner)
-        else:
+        inside: Sequence[BaseException] | None = getattr(node, "exceptions", None)  # of a group alone
+        if inside is None:
             leaves.append(node)
+        for inner in inside or ():
+            walk(inner)
 
     walk(error)
     stops = [leaf for leaf in leaves if isinstance(leaf, (KeyboardInterrupt, SystemExit))]

@@ -11,7 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import from_json
 
-from agentkit.chat import JsonSchemaFormat
+from agentkit.chat import (
+    JsonSchemaFormat,
+    is_json,
+)
 from agentkit.errors import ConfigurationError
 from agentkit.tools import to_strict, without_fence
 
@@ -34,7 +37,7 @@ class Output:
         if not self.wrapped:
             return self.adapter.validate_json(text)
         data = from_json(text, allow_inf_nan=False)
-        if not isinstance(data, dict) or set(data) != {WRAPPED}:
+        if not is_json(data) or set(data) != {WRAPPED}:
             raise ValueError(f'expected an object {{"{WRAPPED}": ...}}')
         return self.adapter.validate_python(data[WRAPPED])
 
@@ -44,7 +47,7 @@ class Output:
             data = from_json(text, allow_partial="trailing-strings")
         except ValueError:
             return None
-        return data.get(WRAPPED) if self.wrapped and isinstance(data, dict) else data
+        return data.get(WRAPPED) if self.wrapped and is_json(data) else data
 
 
 @lru_cache(maxsize=256)
@@ -69,8 +72,8 @@ def _output_of(type_: Any) -> Output:
         if definitions:
             schema["$defs"] = definitions
     strict = to_strict(schema)
-    body: dict[str, Any] = {"name": _name(type_), "schema": strict if isinstance(strict, dict) else schema}
-    if isinstance(strict, dict):
+    body: dict[str, Any] = {"name": _name(type_), "schema": strict if is_json(strict) else schema}
+    if is_json(strict):
         body["strict"] = True
     return Output(
         type_, adapter, wrapped, JsonSchemaFormat.model_validate({"type": "json_schema", "json_schema": body})

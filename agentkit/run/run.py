@@ -72,8 +72,8 @@ class Shared:
     stream: bool
     run_child: RunChild  # handed in from the loop, which dispatch must not import
     group: TaskGroup | None = None
-    completions: list[ChatCompletion] = field(default_factory=list)
-    abandoned: list[str] = field(default_factory=list)
+    completions: list[ChatCompletion] = field(default_factory=list[ChatCompletion])
+    abandoned: list[str] = field(default_factory=list[str])
 
 
 @dataclass(slots=True)
@@ -83,9 +83,9 @@ class Run:
     team: Team
     shared: Shared
     path: tuple[str, ...] = ()
-    early: dict[str, EarlyCall] = field(default_factory=dict)
-    arguments: dict[str, Arguments] = field(default_factory=dict)  # validated in this process, by call
-    instructions: dict[str, Message | None] = field(default_factory=dict)
+    early: dict[str, EarlyCall] = field(default_factory=dict[str, "EarlyCall"])
+    arguments: dict[str, Arguments] = field(default_factory=dict[str, Arguments])  # validated in this process, by call
+    instructions: dict[str, Message | None] = field(default_factory=dict[str, "Message | None"])
 
     @property
     def state(self) -> RunState:

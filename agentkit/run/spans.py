@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from json.decoder import scanstring  # type: ignore[attr-defined]
+from collections.abc import Callable
+from json import decoder
 
+# The standard library's own reader of one JSON string, which its stubs leave out: (text, start) -> (value, end).
+scanstring: Callable[[str, int, bool], tuple[str, int]] = vars(decoder)["scanstring"]
 _SPACE = " \t\n\r"
 
 

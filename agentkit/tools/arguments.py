@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,7 +10,11 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from agentkit.chat import Json
+from agentkit.chat import (
+    Json,
+    is_json,
+    is_list,
+)
 from agentkit.errors import ConfigurationError, ToolError
 
 from .json_text import parsed_object
@@ -72,7 +77,7 @@ class ModelValidator:
 
 
 def _lines(error: ValidationError) -> str:
-    lines = []
+    lines: list[str] = []
     for row in error.errors(include_url=False)[:20]:
         where = ".".join(str(part) for part in row["loc"]) or "arguments"
         given = repr(row["input"])
@@ -121,21 +126,19 @@ def compiled(schema: Json, where: str) -> Any:
         jsonschema.Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise ConfigurationError(f"{where}: the parameters are not a JSON Schema: {error.message[:200]}") from None
-    from jsonschema import validators
-
-    extend: Any = validators.extend
+    extend: Any = importlib.import_module("jsonschema.validators").extend  # its stub leaves types open
     linear: Any = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
     return linear(schema)
 
 
 def _refuse_remote(node: Any, where: str) -> None:
-    if isinstance(node, dict):
+    if is_json(node):
         reference = node.get("$ref")
         if isinstance(reference, str) and not reference.startswith("#"):
             raise ConfigurationError(f"{where}: $ref {reference!r} points outside the schema; inline what it means")
         for value in node.values():
             _refuse_remote(value, where)
-    elif isinstance(node, list):
+    elif is_list(node):
         for value in node:
             _refuse_remote(value, where)
 

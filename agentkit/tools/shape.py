@@ -6,7 +6,11 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from agentkit.chat import Json
+from agentkit.chat import (
+    Json,
+    is_json,
+    is_list,
+)
 
 _NUMBERS = frozenset({"integer", "number"})
 _NESTED = frozenset({"object", "array", "null"})
@@ -14,9 +18,9 @@ _NESTED = frozenset({"object", "array", "null"})
 
 def has_numbers(schema: Any) -> bool:
     """Whether a number is wanted anywhere in the schema."""
-    if isinstance(schema, list):
+    if is_list(schema):
         return any(has_numbers(item) for item in schema)
-    if not isinstance(schema, dict):
+    if not is_json(schema):
         return False
     return schema.get("type") in ("integer", "number") or any(has_numbers(value) for value in schema.values())
 
@@ -36,7 +40,7 @@ def boolean_for_number(value: Any, schema: Json, root: Json, path: str = "") -> 
 
 
 def _inside(value: Any, branch: Json, root: Json, path: str) -> str | None:
-    rows = value.items() if isinstance(value, dict) else enumerate(value)
+    rows = value.items() if is_json(value) else enumerate(value)
     for key, item in rows:
         if item.__class__ in (bool, dict, list):
             problem = boolean_for_number(item, _at(branch, key), root, f"{path}.{key}" if path else str(key))
@@ -61,9 +65,11 @@ def mended(value: Any, schema: Json, root: Json, repairs: list[str], path: str =
     fitting = [branch for branch in branches if wanted in _kinds(branch)]
     if len(fitting) != 1:
         return value
-    if isinstance(value, list):
+    if is_json(value):
+        return _mended_object(value, fitting[0], root, repairs, path)
+    if is_list(value):
         return [mended(item, _at(fitting[0], n), root, repairs, f"{path}.{n}") for n, item in enumerate(value)]
-    return _mended_object(value, fitting[0], root, repairs, path)
+    return value
 
 
 def _mended_object(value: Json, schema: Json, root: Json, repairs: list[str], path: str) -> Json:
@@ -90,14 +96,14 @@ def _takes_null(schema: Json, root: Json) -> bool:
 
 def _read(text: str) -> Any:
     try:
-        inner = from_json(text, allow_inf_nan=False)
+        inner: Any = from_json(text, allow_inf_nan=False)
     except ValueError:
         return None
-    return inner if isinstance(inner, (dict, list)) else None
+    return inner if is_json(inner) or is_list(inner) else None
 
 
 def _kind(value: Any) -> str | None:
-    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else None
+    return "object" if is_json(value) else "array" if is_list(value) else None
 
 
 def _branches(schema: Json, root: Json) -> list[Json]:
@@ -122,4 +128,4 @@ def _at(schema: Json, key: str | int) -> Json:
         found: Any = first[key] if key < len(first) else schema.get("items")
     else:
         found = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
-    return found if isinstance(found, dict) else {}
+    return found if is_json(found) else {}

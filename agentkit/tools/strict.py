@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentkit.chat import Json
+from agentkit.chat import (
+    Json,
+    is_json,
+)
 
 _UNSUPPORTED = frozenset(
     {
@@ -39,7 +42,7 @@ def to_strict(schema: Json, *, null_for_default: bool = False) -> Json | str:
         strict = _strict(schema, "", null_for_default)
     except _CannotBe as reason:
         return str(reason)
-    assert isinstance(strict, dict)
+    assert is_json(strict)
     return strict
 
 

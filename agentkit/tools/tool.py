@@ -15,7 +15,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypedDict, TypeVar, cas
 import anyio
 import anyio.to_thread
 from pydantic_core import to_json
-from typing_extensions import Unpack
+from typing_extensions import TypeIs, Unpack
 
 from agentkit.chat import FunctionDefinition, FunctionTool, Json
 from agentkit.errors import ConfigurationError, ToolError
@@ -131,9 +131,9 @@ class Tool(Generic[P, R]):
         return form, True
 
     @classmethod
-    def of(cls, thing: Any) -> Tool[..., Any]:
+    def of(cls, thing: Tool[..., Any] | Callable[..., Any]) -> Tool[..., Any]:
         """The tool of a function, or the tool itself."""
-        return thing if isinstance(thing, Tool) else _made(thing, {}, _caller_names(2))
+        return thing if _is_tool(thing) else _made(thing, {}, _caller_names(2))
 
     @classmethod
     def from_schema(
@@ -249,6 +249,10 @@ def _limiter() -> anyio.CapacityLimiter:
         limiter = anyio.CapacityLimiter(THREADS)
         _LIMITERS.set(limiter)
         return limiter
+
+
+def _is_tool(thing: object) -> TypeIs[Tool[..., Any]]:
+    return isinstance(thing, Tool)
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
@@ -370,8 +374,9 @@ def tools_of(things: Iterable[object]) -> tuple[Tool[..., Any], ...]:
 def _tools_in(thing: object) -> list[Tool[..., Any]]:
     if isinstance(thing, Tool):
         return [thing]
+    function: Any = thing
     if inspect.isroutine(thing) or isinstance(thing, functools.partial):
-        return [_made(thing, {}, {})]
+        return [_made(function, {}, {})]
     found = [getattr(thing, name) for name, value in inspect.getmembers(type(thing)) if isinstance(value, Tool)]
     if found:
         return found

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from agentkit import Agent, Context, Event, Limits, RunResult, RunState, TextDelta, Tool, Waiting, tool
+from agentkit import Agent, Context, Event, Limits, RunResult, RunState, Settings, TextDelta, Tool, Waiting, tool
 
 
 @dataclass
@@ -80,6 +80,9 @@ def wrong_agents(wanted: Agent[Shop, int]) -> None:
     Agent("offline", handoffs=[weather])  # error
     Agent("offline", limits=Limits(turn=3))  # error
     Agent("offline", limits=Limits(on_limit="stop"))  # error
+    Agent("offline", settings=Settings(temprature=1))  # error
+    Agent("offline", settings=Settings(temperature="hot"))  # error
+    Agent("offline", settings=Settings(tool_choice="always"))  # error
     wanted.replace(instruction="Be brief.")  # error
     wanted.override(models="offline")  # error
     wanted.as_tool("a", "A.", efect="read")  # error
