@@ -16,7 +16,7 @@ from .wire import Json, configuration_error
 
 
 class SettingsOptions(TypedDict, total=False):
-    """The keywords of Settings, with the types it takes: JSON objects and lists too, where it keeps models and tuples."""
+    """The keywords of Settings, with the types it takes: JSON objects and lists become models and tuples."""
 
     frequency_penalty: float | None
     presence_penalty: float | None
@@ -64,7 +64,7 @@ class Settings(Parameters):
 
     def __init__(self, **values: Unpack[SettingsOptions]) -> None:
         known = type(self).model_fields
-        given: Any = values  # pydantic turns objects and lists into what the fields are typed as
+        given: Any = values  # not yet what the fields are typed as
         for name in values:
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
