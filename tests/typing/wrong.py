@@ -87,7 +87,7 @@ def wrong_agents(wanted: Agent[Shop, int]) -> None:
     wanted.override(models="offline")  # error
     wanted.as_tool("a", "A.", efect="read")  # error
     other: Agent[Shop, str] = wanted  # error
-    print(other)
+    other.spec = wanted.spec  # error
 
 
 async def wrong_runs(plain: Agent[None, int], wanting: Agent[Shop, int]) -> None:
