@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,11 +12,13 @@ from typing import Any, Generic, TypedDict, TypeVar, overload
 from anyio.from_thread import start_blocking_portal
 from typing_extensions import TypeForm, Unpack
 
-from agentkit.chat import MESSAGES, Message, Part, Settings, UserMessage
-from agentkit.errors import ConfigurationError
-from agentkit.journal import Input, Resumed, RunState, Session, mended
+from agentkit.chat import Settings
+from agentkit.errors import ConfigurationError, refuse_unknown_keywords
+from agentkit.journal import Session
 from agentkit.models import Model, resolve
 from agentkit.run.around import Middleware
+from agentkit.run.checks import check_kinds, check_spec
+from agentkit.run.input import RunInput, begin
 from agentkit.run.limits import Limits
 from agentkit.run.loop import execute, run_child
 from agentkit.run.nested import agent_tool
@@ -33,7 +34,6 @@ Out = TypeVar("Out", covariant=True)
 D = TypeVar("D")
 O = TypeVar("O")  # noqa: E741  the output type, as Out is the class's
 
-RunInput = str | Sequence[Part] | Sequence[Message] | Sequence[dict[str, Any]] | RunState | None
 Handoffs = Sequence["Agent[Any, Any]"] | Callable[[], Sequence["Agent[Any, Any]"]]
 
 
@@ -125,7 +125,7 @@ class Agent(Generic[Deps, Out]):
         )
         self._team = Team(spec, spec.limits)
         self._override: ContextVar[Agent[Any, Any] | None] = ContextVar(f"override_{name}", default=None)
-        _check(spec)
+        check_spec(spec)
 
     @property
     def spec(self) -> AgentSpec:
@@ -156,9 +156,7 @@ class Agent(Generic[Deps, Out]):
             "early_start": spec.early_start,
             "choose": spec.choose,
         }
-        unknown = set(changes) - set(fields) - {"handoffs"}
-        if unknown:
-            raise ConfigurationError(f"Agent has no field {', '.join(sorted(unknown))}; fields: {', '.join(fields)}")
+        refuse_unknown_keywords("agent.replace", changes, (*fields, "handoffs"))
         made: Agent[Any, Any] = Agent(**{**fields, **changes})
         if "handoffs" not in changes:
             made._team = Team(replace(made.spec, handoffs=spec.handoffs), made.spec.limits)
@@ -254,21 +252,20 @@ class Agent(Generic[Deps, Out]):
         deps: Any,
         emit: Emit | None,
         stream: bool,
-        *,
-        session: Session | None = None,
-        settings: Settings | None = None,
-        limits: Limits | None = None,
-        middleware: Sequence[Middleware] = (),
+        **options: Unpack[RunOptions],
     ) -> Run:
+        refuse_unknown_keywords("agent.run", options, ("deps", *RunOptions.__annotations__))
         spec = self._active().spec
+        session, settings, limits = options.get("session"), options.get("settings"), options.get("limits")
+        middleware = options.get("middleware", ())
+        check_kinds("agent.run", settings or spec.settings, limits or spec.limits, middleware)
         if settings is not None:
             spec = replace(spec, settings=spec.settings.merged(settings))
         team = self._active()._team if settings is None else Team(spec, spec.limits)
         if spec.deps_type is not None and deps is None:
-            raise ConfigurationError(
-                f"agent {spec.name!r} was made with deps={spec.deps_type.__name__}: give the run deps=..."
-            )
-        state = await _begin(input, session, spec.name)
+            kind = getattr(spec.deps_type, "__name__", spec.deps_type)
+            raise ConfigurationError(f"agent {spec.name!r} was made with deps={kind}: give the run deps=...")
+        state = await begin(input, session, spec.name)
         journal = Journal(state, session.store if session is not None else None)
         streams = stream or spec.early_start is True
         shared = Shared(journal, deps, emit, (*spec.middleware, *middleware), streams, run_child)
@@ -278,53 +275,15 @@ class Agent(Generic[Deps, Out]):
         return f"Agent({self.spec.name!r}, tools={[tool.name for tool in self.spec.tools]})"
 
 
-async def _begin(input: RunInput, session: Session | None, agent: str) -> RunState:
-    """The state a run starts from: a journal that goes on, or one with a new input."""
-    if isinstance(input, RunState):
-        if session is None and input.saved:
-            raise ConfigurationError("this state belongs to a stored session: give the run session=store.session(...)")
-        if session is not None and input.journal != session.id:
-            raise ConfigurationError(f"this state belongs to another session than {session.id!r}")
-        return input if session is None else input.apply(Resumed(uuid.uuid4().hex))
-    if input is None:
-        if session is None:
-            raise ConfigurationError("run(None) goes on in a session: give session=...")
-        return (await session.load()).apply(Resumed(uuid.uuid4().hex))
-    state = await session.load() if session is not None else RunState(journal=uuid.uuid4().hex)
-    return state.apply(Input(uuid.uuid4().hex, agent, _messages(input)))
-
-
-def _messages(input: str | Sequence[Any]) -> tuple[Message, ...]:
-    """What a user gave, as messages: a text and content parts are one user message."""
-    if isinstance(input, str):
-        return (UserMessage(content=input),)
-    items = tuple(input)
-    if not items:
-        raise ConfigurationError("the input is empty: give a text, content parts or messages")
-    first = items[0]
-    if isinstance(first, Part) or (isinstance(first, dict) and "role" not in first):
-        return (UserMessage.model_validate({"content": items}),)
-    return mended(MESSAGES.validate_python(items))
-
-
 def _specs(handoffs: Handoffs) -> tuple[AgentSpec, ...] | Callable[[], tuple[AgentSpec, ...]]:
     if callable(handoffs):
         later: Callable[[], Iterable[Agent[Any, Any]]] = handoffs
-        return lambda: tuple(agent.spec for agent in later())
-    return tuple(agent.spec for agent in handoffs)
+        return lambda: _specs_of(later())
+    return _specs_of(handoffs)
 
 
-def _check(spec: AgentSpec) -> None:
-    """What can be wrong with an agent, found when it is made."""
-    _ = spec.output
-    if not callable(spec.handoffs):
-        _ = spec.by_name
-    for tool in spec.tools:
-        wanted = tool.deps_type
-        if wanted is None or not isinstance(wanted, type) or not isinstance(spec.deps_type, type):
-            continue
-        if not issubclass(spec.deps_type, wanted):
-            raise ConfigurationError(
-                f"tool {tool.name!r} takes Context[{wanted.__name__}], but agent {spec.name!r} has "
-                f"deps={spec.deps_type.__name__}; give both the same type"
-            )
+def _specs_of(agents: Iterable[object]) -> tuple[AgentSpec, ...]:
+    wrong = next((agent for agent in agents if not isinstance(agent, Agent)), None)
+    if wrong is not None:
+        raise ConfigurationError(f"handoffs= holds {wrong!r}; give agents, or a function that returns them")
+    return tuple(agent.spec for agent in agents if isinstance(agent, Agent))

@@ -26,6 +26,11 @@ AgentKitError
 └── StoreError                the store could not read or write
 """
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+
 
 class AgentKitError(Exception):
     """Base of all. Out of a run it carries the state to continue from: `RunState.of(error)`."""
@@ -162,3 +167,12 @@ class SessionConflict(AgentKitError):
 
 class StoreError(AgentKitError):
     """The store could not read or write; nothing after it was done."""
+
+
+def refuse_unknown_keywords(call: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Raise TypeError for a keyword that does not exist, naming the nearest one."""
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}=?" if near else f"its keywords are {', '.join(known)}"
+            raise TypeError(f"{call} has no keyword {name!r}; {hint}")

@@ -74,8 +74,8 @@ class Clock:
 class Answer:
     """Reads one response. `told` says whether a chunk was passed on, after which nothing is sent again."""
 
-    def __init__(self, on_chunk: OnChunk | None, n: int) -> None:
-        self._on_chunk = on_chunk
+    def __init__(self, on_chunk: OnChunk | None, n: int, asked: tuple[str, str]) -> None:
+        self._on_chunk, self._asked = on_chunk, asked  # asked: the address and the model's name, for errors
         self._partial = PartialCompletion(n)
         self.told = False
 
@@ -92,7 +92,9 @@ class Answer:
 
     async def _read(self, response: Any, chunks: AsyncIterator[bytes], clock: Clock) -> ChatCompletion:
         if response.status_code != 200:
-            raise status_error(response.status_code, response.headers, await _capped(chunks))
+            url, model = self._asked
+            where = f" for model {model!r} at {url}"
+            raise status_error(response.status_code, response.headers, await _capped(chunks), where)
         kind = response.headers.get("content-type", "")
         if "text/event-stream" in kind:
             return await self._events(chunks, b"", clock)

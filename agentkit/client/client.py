@@ -89,7 +89,7 @@ class ChatClient:
             sender = self._held[anyio.lowlevel.current_token()].sender
             attempt = 0
             while True:
-                answer = Answer(on_chunk, request.n or 1)
+                answer = Answer(on_chunk, request.n or 1, (self._url, request.model))
                 try:
                     return await self._attempt(sender, content, answer)
                 except ModelError as error:
@@ -119,9 +119,9 @@ class ChatClient:
                 log.debug("POST %s: %d", self._url, response.status_code)
                 return completion
         except self._failures as error:
-            raise answer.broken(f"{str(error) or 'no reason given'} ({type(error).__name__})") from None
+            raise answer.broken(f"{self._url}: {str(error) or 'no reason given'} ({type(error).__name__})") from None
         if clock.scope.cancelled_caught:
-            raise answer.broken(f"no delta for {clock.waited:g} s", timed_out=True)
+            raise answer.broken(f"{self._url}: no delta for {clock.waited:g} s", timed_out=True)
         raise ConnectionFailed("the request was given up")  # pragma: no cover
 
     @property

@@ -56,7 +56,7 @@ def _output_of(type_: Any) -> Output:
         adapter: TypeAdapter[Any] = TypeAdapter(type_)
         schema = adapter.json_schema()
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". Set `arb")[0]
         raise ConfigurationError(
             f"output={_name(type_)} cannot be described as JSON Schema: {reason}; "
             "use a pydantic model, dataclass, TypedDict, or a type made of those"

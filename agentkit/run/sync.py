@@ -27,7 +27,11 @@ class _Loop:
         _LOOPS.add(self)
 
     def run(self, main: Coroutine[Any, Any, T], team: Team) -> T:
-        self._runner.run(self._keep(team))
+        try:
+            self._runner.run(self._keep(team))
+        except BaseException:
+            main.close()
+            raise
         return self._runner.run(main)
 
     async def _keep(self, team: Team) -> None:

@@ -1,11 +1,15 @@
 """Tools: what can be called, and how its arguments are made safe."""
 
 from .arguments import Arguments
+from .collection import tools_of
 from .context import Context
 from .json_text import without_fence
 from .results import MAX_RESULT, HandOver, Rendered, ToolResult, render_result
 from .strict import to_strict
-from .tool import SchemaOptions, Tool, ToolOptions, tool, tools_of
+from .tool import SchemaOptions, Tool, ToolOptions
+
+# isort: split
+from .decorator import tool  # after the module of that name, whose name it takes
 
 __all__ = [
     "MAX_RESULT",

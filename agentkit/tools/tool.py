@@ -9,7 +9,7 @@ import inspect
 import re
 import string
 import warnings
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any, Concatenate, Generic, ParamSpec, TypedDict, TypeVar, cast, overload
 
 import anyio
@@ -18,7 +18,7 @@ from pydantic_core import to_json
 from typing_extensions import TypeIs, Unpack
 
 from agentkit.chat import FunctionDefinition, FunctionTool, Json
-from agentkit.errors import ConfigurationError, ToolError
+from agentkit.errors import ConfigurationError, ToolError, refuse_unknown_keywords
 from agentkit.journal import Effect
 
 from .arguments import Arguments, SchemaValidator, Validator, read_arguments
@@ -92,6 +92,7 @@ class Tool(Generic[P, R]):
         untrusted: bool = False,
     ) -> None:
         self.function = function
+        self.given: ToolOptions | None = None  # the options it was decorated with
         self.name, self.description = name, description
         self.place = _place(function, name)
         self.context, self.deps_type = context, deps_type
@@ -113,6 +114,10 @@ class Tool(Generic[P, R]):
             raise ConfigurationError(
                 f"{self.place}: {self.name!r} is no tool name; names are 1 to 64 of A-Z a-z 0-9 _ -: give another name="
             )
+        if not isinstance(self.approval, bool) and not callable(self.approval):
+            raise ConfigurationError(f"{self.place}: approval={self.approval!r}; use True, or a function of ctx")
+        if self.timeout is not None and self.timeout <= 0:
+            raise ConfigurationError(f"{self.place}: timeout={self.timeout!r}; use seconds above 0, or None")
         if self.effect not in ("read", "idempotent", "write"):
             raise ConfigurationError(f"{self.place}: effect={self.effect!r}; use 'read', 'idempotent' or 'write'")
         for _, field, _, _ in string.Formatter().parse(lock or ""):
@@ -133,7 +138,7 @@ class Tool(Generic[P, R]):
     @classmethod
     def of(cls, thing: Tool[..., Any] | Callable[..., Any]) -> Tool[..., Any]:
         """The tool of a function, or the tool itself."""
-        return thing if _is_tool(thing) else _made(thing, {}, _caller_names(2))
+        return thing if _is_tool(thing) else made(thing, {}, caller_names(2))
 
     @classmethod
     def from_schema(
@@ -274,9 +279,10 @@ def _object_schema(parameters: Json, name: str) -> Json:
     return {"type": "object", "properties": {}, **schema}
 
 
-def _made(function: Callable[..., Any], options: ToolOptions, names: Json) -> Tool[..., Any]:
-    if not callable(function):
-        raise ConfigurationError(f"{function!r} is no function; decorate a function with @tool")
+def made(function: Callable[..., Any], options: ToolOptions, names: Json) -> Tool[..., Any]:
+    """The tool of a function. Raises ConfigurationError for what a model could not call."""
+    _refuse(function)
+    refuse_unknown_keywords("tool", options, tuple(ToolOptions.__annotations__))
     name = str(options.get("name") or getattr(function, "__name__", type(function).__name__))
     place = _place(function, name)
     about, parameters = described(function)
@@ -289,7 +295,7 @@ def _made(function: Callable[..., Any], options: ToolOptions, names: Json) -> To
         )
     signature = read_signature(function, parameters, place, names)
     rest = cast("ToolOptions", {**options, "name": name, "description": description})
-    made: Tool[..., Any] = Tool(
+    tool: Tool[..., Any] = Tool(
         function,
         parameters=signature.parameters,
         validator=signature.validator,
@@ -297,89 +303,25 @@ def _made(function: Callable[..., Any], options: ToolOptions, names: Json) -> To
         deps_type=signature.deps_type,
         **rest,
     )
-    return made
+    tool.given = options
+    return tool
 
 
-def _caller_names(depth: int) -> Json:
+def _refuse(function: Callable[..., Any]) -> None:
+    if inspect.isclass(function):
+        remedy = f"decorate its methods, and give an object: tools=[{function.__name__}(...)]"
+        raise ConfigurationError(f"{function.__name__} is a class; {remedy}")
+    if not callable(function):
+        raise ConfigurationError(f"{function!r} is no function; decorate a function with @tool")
+    target = inspect.unwrap(function)
+    if inspect.isasyncgenfunction(target) or inspect.isgeneratorfunction(target):
+        place = _place(function, getattr(function, "__name__", "tool"))
+        raise ConfigurationError(f"{place} is a generator; return the result, and tell progress with ctx.progress(...)")
+
+
+def caller_names(depth: int) -> Json:
     """Names that annotations written as text may mean, where the decorator stands."""
     frame = inspect.currentframe()
     for _ in range(depth):
         frame = frame.f_back if frame is not None else None
     return dict(frame.f_locals) if frame is not None else {}
-
-
-class _Decorator:
-    """`@tool(...)` with options, waiting for its function."""
-
-    def __init__(self, options: ToolOptions) -> None:
-        self._options = options
-
-    @overload
-    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]]) -> Tool[P, Coroutine[Any, Any, R]]: ...
-    @overload
-    def __call__(self, function: Callable[P, R]) -> Tool[P, R]: ...
-    def __call__(self, function: Callable[..., Any]) -> Tool[..., Any]:
-        return _made_method_aware(function, self._options, _caller_names(2))
-
-
-@overload
-def tool(function: Callable[P, R], /, **options: Unpack[ToolOptions]) -> Tool[P, R]: ...
-@overload
-def tool(**options: Unpack[ToolOptions]) -> _Decorator: ...
-def tool(function: Callable[..., Any] | None = None, /, **options: Unpack[ToolOptions]) -> Any:
-    """Make a function a tool: `@tool`, `@tool(effect="read", ...)` or `tool(function, ...)`; options: `ToolOptions`.
-
-    Raises ConfigurationError at decoration for what a model could not call.
-    """
-    if function is None:
-        return _Decorator(options)
-    return _made_method_aware(function, options, _caller_names(2))
-
-
-def _made_method_aware(function: Callable[..., Any], options: ToolOptions, names: Json) -> Tool[..., Any]:
-    """A method is decorated before it has its `self`: read the signature without it."""
-    parameters = list(inspect.signature(function).parameters)
-    if not parameters or parameters[0] != "self" or inspect.ismethod(function):
-        return _made(function, options, names)
-
-    @functools.wraps(function)
-    def method(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    signature = inspect.signature(function)
-    rest = list(signature.parameters.values())[1:]
-    method.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
-    made = _made(method, options, names)
-    made.function = function
-    return made
-
-
-def tools_of(things: Iterable[object]) -> tuple[Tool[..., Any], ...]:
-    """Tools of functions, tools, bound methods and objects with decorated methods.
-
-    Raises ConfigurationError when two have one name (S18).
-    """
-    found: dict[str, Tool[..., Any]] = {}
-    for thing in things:
-        for made in _tools_in(thing):
-            other = found.setdefault(made.name, made)
-            if other is not made:
-                raise ConfigurationError(
-                    f"two tools are named {made.name!r}: {other.place} and {made.place}; "
-                    "rename one with @tool(name=...)"
-                )
-    return tuple(found.values())
-
-
-def _tools_in(thing: object) -> list[Tool[..., Any]]:
-    if isinstance(thing, Tool):
-        return [thing]
-    function: Any = thing
-    if inspect.isroutine(thing) or isinstance(thing, functools.partial):
-        return [_made(function, {}, {})]
-    found = [getattr(thing, name) for name, value in inspect.getmembers(type(thing)) if isinstance(value, Tool)]
-    if found:
-        return found
-    raise ConfigurationError(
-        f"{thing!r} in tools= is neither a function nor an object with methods decorated with @tool"
-    )

@@ -1,0 +1,61 @@
+"""What can be wrong with an agent, found when it is made: what, where and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, get_origin
+
+from agentkit.chat import Settings
+from agentkit.errors import ConfigurationError
+
+from .around import Middleware
+from .limits import Limits
+from .spec import AgentSpec
+
+
+def check_spec(spec: AgentSpec) -> None:
+    """Raise ConfigurationError for an agent that cannot work."""
+    where = f"agent {spec.name!r}"
+    if not isinstance(spec.instructions, str) and not callable(spec.instructions):
+        raise ConfigurationError(f"{where}: instructions={spec.instructions!r}; give a text, or a function of Context")
+    check_kinds(where, spec.settings, spec.limits, spec.middleware)
+    if isinstance(spec.output_type, str):
+        raise ConfigurationError(f"{where}: output={spec.output_type!r} is a text; give the type itself, not its name")
+    _ = spec.output
+    _check_deps(spec, where)
+    if not callable(spec.handoffs):
+        _ = spec.by_name
+
+
+def check_kinds(where: str, settings: object, limits: object, middleware: Iterable[object]) -> None:
+    """Raise ConfigurationError where something else was given than what the keyword takes."""
+    if not isinstance(settings, Settings):
+        raise ConfigurationError(f"{where}: settings={settings!r}; give Settings(temperature=0, ...)")
+    if not isinstance(limits, Limits):
+        raise ConfigurationError(f"{where}: limits={limits!r}; give Limits(turns=20, ...)")
+    for layer in middleware:
+        if not isinstance(layer, Middleware):
+            remedy = f"{layer.__name__}(...)" if isinstance(layer, type) else "an instance of a subclass of Middleware"
+            raise ConfigurationError(f"{where}: middleware={layer!r}; give {remedy}")
+
+
+def _check_deps(spec: AgentSpec, where: str) -> None:
+    deps: Any = spec.deps_type
+    if deps is not None and not isinstance(deps, type) and get_origin(deps) is None:
+        raise ConfigurationError(
+            f"{where}: deps= takes the type, deps={type(deps).__name__}; the value goes to agent.run(..., deps=...)"
+        )
+    for tool in spec.tools:
+        wanted = tool.deps_type
+        if wanted is None or not isinstance(wanted, type) or wanted in (object, type(None)):
+            continue
+        if deps is None:
+            raise ConfigurationError(
+                f"tool {tool.name!r} takes Context[{wanted.__name__}], but {where} has no deps; "
+                f"give Agent(..., deps={wanted.__name__}), and each run its value"
+            )
+        if isinstance(deps, type) and not issubclass(deps, wanted):
+            raise ConfigurationError(
+                f"tool {tool.name!r} takes Context[{wanted.__name__}], but {where} has "
+                f"deps={deps.__name__}; give both the same type"
+            )

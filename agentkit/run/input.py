@@ -1,0 +1,56 @@
+"""What a run starts from: what a user gave, as a state whose journal goes on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from agentkit.chat import MESSAGES, Message, Part, UserMessage, is_json
+from agentkit.chat.wire import configuration_error
+from agentkit.errors import ConfigurationError
+from agentkit.journal import Input, Resumed, RunState, Session, mended
+
+RunInput = str | Sequence[Part] | Sequence[Message] | Sequence[dict[str, Any]] | RunState | None
+
+
+async def begin(given: RunInput, session: Any, agent: str) -> RunState:
+    """The state a run starts from. Raises ConfigurationError for an input that cannot be one."""
+    if session is not None and not isinstance(session, Session):
+        raise ConfigurationError(f"session={session!r} is no session; give Session(), or store.session({session!r})")
+    if isinstance(given, RunState):
+        if session is None and given.saved:
+            raise ConfigurationError("this state belongs to a stored session: give the run session=store.session(...)")
+        if session is not None and given.journal != session.id:
+            raise ConfigurationError(f"this state belongs to another session than {session.id!r}")
+        return given if session is None else given.apply(Resumed(uuid.uuid4().hex))
+    if given is None:
+        if session is None:
+            raise ConfigurationError("run(None) goes on in a session: give session=...")
+        return (await session.load()).apply(Resumed(uuid.uuid4().hex))
+    messages = _messages(given)
+    state = await session.load() if session is not None else RunState(journal=uuid.uuid4().hex)
+    return state.apply(Input(uuid.uuid4().hex, agent, messages))
+
+
+def _messages(given: Any) -> tuple[Message, ...]:
+    """A text and content parts are one user message; messages are history."""
+    if isinstance(given, str):
+        return (UserMessage(content=given),)
+    if is_json(given) or not hasattr(given, "__iter__"):
+        hint = f", e.g. [{{'role': {given.get('role')!r}, ...}}]" if is_json(given) else ""
+        raise ConfigurationError(
+            f"the input is {type(given).__name__}: give a text, a list of content parts or messages{hint} or a RunState"
+        )
+    items: tuple[Any, ...] = tuple(given)
+    if not items:
+        raise ConfigurationError("the input is empty: give a text, content parts or messages")
+    first = items[0]
+    try:
+        if isinstance(first, Part) or (is_json(first) and "role" not in first):
+            return (UserMessage.model_validate({"content": items}),)
+        return mended(MESSAGES.validate_python(items))
+    except ValidationError as error:
+        raise configuration_error("input", error) from None
