@@ -44,7 +44,9 @@ def error_fields(body: bytes) -> dict[str, Any]:
     return {**inner, "message": message if isinstance(message, str) else str(message or inner)}
 
 
-def status_error(status: int, headers: Mapping[str, str], body: bytes, now: float | None = None) -> StatusError:
+def status_error(
+    status: int, headers: Mapping[str, str], body: bytes, where: str = "", now: float | None = None
+) -> StatusError:
     """The typed error of an answer with an error status."""
     fields = error_fields(body)
     excerpt = body[:EXCERPT].decode(errors="replace")
@@ -54,7 +56,7 @@ def status_error(status: int, headers: Mapping[str, str], body: bytes, now: floa
     error = _class_of(status, str(code), str(kind), message)
     request_id = headers.get("x-request-id") or headers.get("request-id") or headers.get("x-amzn-requestid")
     return error(
-        f"HTTP {status}: {message}{_advice(status)}",
+        f"HTTP {status}{where}: {message}{_advice(status)}",
         status=status,
         code=None if code is None else str(code),
         type=None if kind is None else str(kind),
@@ -81,7 +83,7 @@ def _advice(status: int) -> str:
     if status in (401, 403):
         return " (check the API key: AGENTKIT_API_KEY, OPENAI_API_KEY or api_key=)"
     if status == 404:
-        return " (check the model's name and base_url: requests go to base_url + /chat/completions)"
+        return " (is the model's name right, and base_url? requests go to base_url + /chat/completions)"
     return ""
 
 

@@ -45,7 +45,7 @@ def render_result(value: object, max_result: int = MAX_RESULT) -> Rendered:
     """Text as it is, everything else as JSON; what JSON cannot hold falls back to `str`."""
     if isinstance(value, ToolResult):
         rendered = render_result(value.content, max_result)
-        data = None if value.data is None else from_json(_json(value.data))
+        data = None if value.data is None else _data(value.data)
         return replace(rendered, images=tuple(map(_sendable, value.images)), data=data)
     text = _sendable(value if isinstance(value, str) else _json(value))
     if len(text) <= max_result:
@@ -64,10 +64,24 @@ def _sendable(text: str) -> str:
 
 
 def _json(value: object) -> str:
+    """JSON; what JSON cannot hold at all is what Python would print."""
+
+    def fallback(inner: object) -> str:
+        if inner is value:
+            raise TypeError
+        return _text(inner)
+
     try:
-        return to_json(value, inf_nan_mode="null", fallback=_text).decode()
+        return to_json(value, inf_nan_mode="null", fallback=fallback).decode()
     except Exception:  # circular, or its own serialiser fails
-        return to_json(_sendable(_text(value))).decode()
+        return _text(value)
+
+
+def _data(value: object) -> Any:
+    try:
+        return from_json(to_json(value, inf_nan_mode="null", fallback=_text))
+    except Exception:  # as above
+        return _sendable(_text(value))
 
 
 def _text(value: object) -> str:
