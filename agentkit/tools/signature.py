@@ -11,9 +11,8 @@ from typing import Annotated, Any, get_origin
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema
 
-from agentkit.chat import Json
+from agentkit.chat import Json, is_json
 from agentkit.errors import ConfigurationError
 
 from .arguments import ModelValidator
@@ -28,13 +27,6 @@ class Signature:
     validator: ModelValidator
     context: str | None
     deps_type: Any
-
-
-class _NoTitles(GenerateJsonSchema):
-    """Titles repeat names; they only cost tokens."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
 
 
 def read_signature(function: Callable[..., Any], descriptions: Mapping[str, str], place: str, names: Json) -> Signature:
@@ -124,10 +116,24 @@ def _model(function: Callable[..., Any], base: type[BaseModel], fields: dict[str
 
 def _schema(model: type[BaseModel], place: str) -> Json:
     try:
-        schema = model.model_json_schema(schema_generator=_NoTitles)
+        schema = _without_titles(model.model_json_schema())
     except (PydanticInvalidForJsonSchema, PydanticUserError) as error:
         raise ConfigurationError(f"{place}: {str(error).splitlines()[0]}; models speak JSON: use JSON types") from None
-    schema.pop("title", None)
     schema.pop("description", None)
     schema.setdefault("properties", {})
     return schema
+
+
+def _without_titles(schema: Json) -> Json:
+    """Titles repeat names; they only cost tokens."""
+    out: Json = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            out[key] = {name: _without_titles(inner) for name, inner in value.items()}
+        elif key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+            out[key] = [_without_titles(inner) for inner in value]
+        elif key in ("items", "additionalProperties") and is_json(value):
+            out[key] = _without_titles(value)
+        elif key != "title":
+            out[key] = value
+    return out
