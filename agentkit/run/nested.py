@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import Unpack
 
 from agentkit.errors import ConfigurationError
-from agentkit.tools import SchemaOptions, Tool
+from agentkit.tools import SchemaOptions, SchemaValidator, Tool
 
 from .spec import AgentSpec, Team
 
@@ -34,7 +34,8 @@ class AgentFunction:
 def agent_tool(spec: AgentSpec, name: str, description: str, **options: Unpack[SchemaOptions]) -> Tool[..., Any]:
     """The tool that runs this agent on a text and gives back its output."""
     function = AgentFunction(Team(spec, spec.limits))
-    return Tool.from_schema(name, description, INPUT, function, **options)
+    validator = SchemaValidator(INPUT, f"tool {name!r}")
+    return Tool(function, name=name, description=description, parameters=INPUT, validator=validator, **options)
 
 
 def team_of(tool: Tool[..., Any] | None) -> Team | None:

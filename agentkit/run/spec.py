@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from agentkit.chat import ChatRequest, Choice, Settings
+from agentkit.chat import ChatRequest, Choice, Json, Settings
 from agentkit.errors import ConfigurationError
 from agentkit.models import Model
-from agentkit.tools import Context, HandOver, Tool
+from agentkit.tools import Context, HandOver, SchemaValidator, Tool
 
 from .around import Middleware
 from .limits import Limits
@@ -69,11 +69,14 @@ def _hand_over(target: AgentSpec) -> Tool[..., Any]:
     def transfer() -> HandOver:
         return HandOver(target.name)
 
-    return Tool.from_schema(
-        f"transfer_to_{target.name}",
-        f"Hand the conversation over to the agent {target.name}.",
-        {"type": "object", "properties": {}, "additionalProperties": False},
+    name = f"transfer_to_{target.name}"
+    schema: Json = {"type": "object", "properties": {}, "additionalProperties": False}
+    return Tool(
         transfer,
+        name=name,
+        description=f"Hand the conversation over to the agent {target.name}.",
+        parameters=schema,
+        validator=SchemaValidator(schema, name),
         effect="read",
         thread=False,
     )

@@ -1,6 +1,6 @@
 """Tools: what can be called, and how its arguments are made safe."""
 
-from .arguments import Arguments
+from .arguments import Arguments, SchemaValidator
 from .collection import tools_of
 from .context import Context
 from .json_text import without_fence
@@ -18,6 +18,7 @@ __all__ = [
     "HandOver",
     "Rendered",
     "SchemaOptions",
+    "SchemaValidator",
     "Tool",
     "ToolOptions",
     "ToolResult",

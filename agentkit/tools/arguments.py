@@ -103,10 +103,14 @@ class SchemaValidator:
         self._schema, self._where = schema, where
         self._compiled: Any = None
 
-    def values(self, data: Json, booleans: bool) -> Mapping[str, Any]:
+    def compile(self) -> Any:
+        """The validator, made at the first call: jsonschema takes 50 ms to import."""
         if self._compiled is None:
             self._compiled = compiled(self._schema, self._where)
-        errors = sorted(self._compiled.iter_errors(data), key=lambda error: str(error.path))
+        return self._compiled
+
+    def values(self, data: Json, booleans: bool) -> Mapping[str, Any]:
+        errors = sorted(self.compile().iter_errors(data), key=lambda error: str(error.path))
         if errors:
             raise ToolError("\n".join(_schema_line(error) for error in errors[:20]))
         return data
@@ -119,7 +123,7 @@ def _schema_line(error: Any) -> str:
 
 def compiled(schema: Json, where: str) -> Any:
     """A compiled validator of a schema. Raises ConfigurationError for one that is not valid or refers elsewhere."""
-    import jsonschema  # 50 ms that only raw schemas need
+    import jsonschema
 
     _refuse_remote(schema, where)
     try:

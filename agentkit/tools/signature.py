@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
@@ -44,6 +45,8 @@ def read_signature(function: Callable[..., Any], descriptions: Mapping[str, str]
             raise ConfigurationError(f"{where} is positional-only; models name their arguments: remove the '/'")
         if kind is parameter.VAR_POSITIONAL:
             raise ConfigurationError(f"{where} is *{name}; take a list instead: {name}: list[...]")
+        if name in _bound(function):
+            continue
         if name not in hints:
             raise ConfigurationError(f"{where} has no annotation; write e.g. {name}: str")
         hint = hints[name]
@@ -60,8 +63,13 @@ def read_signature(function: Callable[..., Any], descriptions: Mapping[str, str]
     return Signature(schema, ModelValidator(model, by_name, schema), context, deps_type)
 
 
+def _bound(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """What a partial already gives: the model neither sees nor sets it."""
+    return function.keywords if isinstance(function, functools.partial) else {}
+
+
 def _hints(function: Callable[..., Any], place: str, names: Json) -> dict[str, Any]:
-    target = getattr(function, "__func__", function)
+    target = getattr(function, "__func__", function.func if isinstance(function, functools.partial) else function)
     if not inspect.isfunction(target) and not inspect.isclass(target) and hasattr(target, "__call__"):  # noqa: B004
         target = type(target).__call__
     try:

@@ -150,8 +150,7 @@ class Tool(Generic[P, R]):
         **options: Unpack[SchemaOptions],
     ) -> Tool[..., Any]:
         """A tool of a raw JSON Schema; the function gets only arguments that fit it, by keyword."""
-        schema = _object_schema(parameters, name)
-        validator = SchemaValidator(schema, f"tool {name!r}")
+        schema, validator = _checked_schema(parameters, name)
         return Tool(function, name=name, description=description, parameters=schema, validator=validator, **options)
 
     @classmethod
@@ -159,8 +158,7 @@ class Tool(Generic[P, R]):
         cls, name: str, description: str, parameters: Json, **options: Unpack[SchemaOptions]
     ) -> Tool[..., Any]:
         """A tool that runs elsewhere: the run pauses with its calls until `state.answer(call, result)`."""
-        schema = _object_schema(parameters, name)
-        validator = SchemaValidator(schema, f"tool {name!r}")
+        schema, validator = _checked_schema(parameters, name)
         return Tool(None, name=name, description=description, parameters=schema, validator=validator, **options)
 
     @functools.cached_property
@@ -233,11 +231,11 @@ class Tool(Generic[P, R]):
     @overload
     def __get__(self: Tool[Concatenate[Any, Q], R], instance: object, owner: type | None = None) -> Tool[Q, R]: ...
     def __get__(self, instance: object, owner: type | None = None) -> Tool[..., Any]:
-        if instance is None:
-            return self
+        method: Any = self.function
+        if instance is None or self.given is None or not hasattr(method, "__get__"):
+            return self  # only a decorated function is a method
         bound = copy.copy(self)
-        function = cast("Any", self.function)
-        bound.function = function.__get__(instance, owner)
+        bound.function = method.__get__(instance, owner)
         return bound
 
     def __repr__(self) -> str:
@@ -272,11 +270,13 @@ def _place(function: Any, name: str) -> str:
     return f"tool {name!r} ({code.co_filename.rsplit('/', 1)[-1]}:{code.co_firstlineno})"
 
 
-def _object_schema(parameters: Json, name: str) -> Json:
-    schema = parameters or {"type": "object", "properties": {}}
-    if schema.get("type", "object") != "object":
+def _checked_schema(parameters: Json, name: str) -> tuple[Json, SchemaValidator]:
+    if parameters.get("type", "object") != "object":
         raise ConfigurationError(f"tool {name!r}: the parameters must be a schema of type object")
-    return {"type": "object", "properties": {}, **schema}
+    schema: Json = {"type": "object", "properties": {}, **parameters}
+    validator = SchemaValidator(schema, f"tool {name!r}")
+    validator.compile()
+    return schema, validator
 
 
 def made(function: Callable[..., Any], options: ToolOptions, names: Json) -> Tool[..., Any]:
