@@ -78,7 +78,7 @@ class Loopback:
         self.connections = 0
         self._script = script
         self._open: set[socket.socket] = set()
-        self._threads: list[threading.Thread] = []
+        self.threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -87,7 +87,7 @@ class Loopback:
 
     def _spawn(self, target: Callable[..., None], *args: Any) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
+        self.threads.append(thread)
         thread.start()
 
     def _accept(self) -> None:
@@ -156,7 +156,7 @@ class Loopback:
             for connection in self._open:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
+        for thread in self.threads:
             thread.join(5)
 
 

@@ -30,6 +30,8 @@ def sendable(message: AssistantMessage, turn: int) -> AssistantMessage:
 
 def _mended(call: ToolCall | CustomToolCall, minted: str, seen: set[str]) -> ToolCall | CustomToolCall:
     id = call.id if call.id and call.id not in seen else minted
+    while id in seen:  # a model that wrote what would be minted
+        id += "_"
     seen.add(id)
     if isinstance(call, CustomToolCall):
         return call if id == call.id else call.model_copy(update={"id": id})

@@ -36,6 +36,7 @@ class MemoryStore:
         return Session(self, id)
 
     async def append(self, journal: str, position: int, entries: Sequence[bytes]) -> None:
+        """Add entries at exactly this position. Raises SessionConflict if somebody was there first."""
         rows = self._journals.setdefault(journal, [])
         if len(rows) != position:
             raise SessionConflict(
@@ -45,6 +46,7 @@ class MemoryStore:
         rows.extend(entries)
 
     async def load(self, journal: str, start: int = 0) -> list[bytes]:
+        """The rows from `start` on."""
         return self._journals.get(journal, [])[start:]
 
 

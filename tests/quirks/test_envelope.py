@@ -127,6 +127,18 @@ STREAMED = (
         + DONE,
         text="abc",
     ),
+    Quirk(
+        "Q40-two-choices-by-their-index",
+        b"".join(
+            event({"choices": [{"index": index, "delta": {"content": text}}]})
+            for index, text in ((1, "b1"), (0, "a1"), (1, "b2"), (0, "a2"))
+        )
+        + event({"choices": [{"index": n, "delta": {}, "finish_reason": "stop"} for n in (0, 1)]})
+        + DONE,
+        text="a1a2",
+        settings=Settings(n=2),
+        also=lambda outcome: [c.message.text for c in outcome.result.completions[0].choices] == ["a1a2", "b1b2"],
+    ),
     Quirk("refusal", delta(refusal="I ") + delta(refusal="must not") + end("stop"), error=ModelRefused),
 )  # fmt: skip
 
