@@ -11,7 +11,7 @@ lint:
 
 types:
 	mypy
-	pyright
+	pyright --project pyproject.toml
 
 test:
 	pytest -n auto

@@ -46,6 +46,8 @@ class Profile:
     """Whether `strict` of tools is sent (Q64)."""
     response_format: Literal["json_schema", "json_object"] = "json_schema"
     """The richest format it knows; with json_object the schema is told in the instructions."""
+    format_with_tools: bool = True
+    """Whether a format may stand beside tools; else it is told in the instructions as long as tools are offered."""
     tool_choice_objects: bool = True
     """Whether a named choice may be an object; else "required" is sent with that tool alone (Q67)."""
     stream_options: bool = True
@@ -72,7 +74,8 @@ class Profile:
                 rest = {**rest, "tools": [_stand_in(*kind_and_name) for kind_and_name in called], "tool_choice": "none"}
             known = self.rest[key] = (shared, to_json(rest)[1:])
         messages = in_one(request.messages) if self.one_system else request.messages
-        messages = asking_for(request.response_format, messages, tell_schema=self.response_format == "json_object")
+        in_words = self.response_format == "json_object" or not (self.format_with_tools or request.tools is None)
+        messages = asking_for(request.response_format, messages, tell_schema=in_words)
         bodies = [self._bytes(message) for message in messages]
         if self.tool_name:
             bodies = _named(messages, bodies)
@@ -143,6 +146,8 @@ class Profile:
         if not self.strict:
             for tool in rest.get("tools", ()):
                 tool.get("function", {}).pop("strict", None)
+        if "tools" in rest and not self.format_with_tools:
+            rest.pop("response_format", None)
         format_: Json = rest.get("response_format") or {}
         if format_.get("type") == "json_schema":
             if self.response_format == "json_object":
@@ -156,6 +161,8 @@ class Profile:
         text = f"{param} {message}"
         if re.search(r"\bcontent\b.*(\bnull\b|\bnil\b|\bnone\b|valid string)", text, re.I | re.S):
             return self._with(null_content=False)
+        if _NOT_BOTH.search(text) and self.format_with_tools:
+            return self._with(format_with_tools=False)
         if not _REFUSED.search(text):
             return None
         if re.search(rf"\b{self.max_tokens}\b", text):
@@ -177,6 +184,12 @@ class Profile:
         return replace(self, **changes, rest={})
 
 
+# as in "json mode cannot be combined with tool/function calling"
+_NOT_BOTH = re.compile(
+    r"(json mode|response.?format|mime type|structured output).*\b(tool|function)"
+    r"|\b(tool|function).*(json mode|response.?format|mime type|structured output)",
+    re.I | re.S,
+)
 _REFUSED = re.compile(
     r"un(supported|known|recogni[sz]ed|expected|available)|not (be |currently )?(supported|permitted|allowed|available)"
     r"|n[o']t support|extra (inputs|fields)|invalid (type|argument|parameter|field|\w+ type)|supported (\w+ )?values",

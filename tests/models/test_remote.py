@@ -234,6 +234,13 @@ REFUSALS = [
         refusal("This response_format type is unavailable now", code="invalid_request_error"),
         id="response_format",
     ),
+    pytest.param(
+        Profile(),
+        {"tools": [CLOCK], "response_format": FORMAT},
+        lambda body: "response_format" not in body and "Schema" in body["messages"][0]["content"],
+        refusal("json mode cannot be combined with tool/function calling", "response_format"),
+        id="response_format-beside-tools",
+    ),
 ]
 
 
