@@ -5,6 +5,7 @@ from .answer import Timeout
 from .channel import Channel
 from .client import ChatClient
 from .failure import status_error
+from .feed import Feed, first_error
 from .retry import RetryPolicy
 from .secret import Secret, scrub
 from .sse import EventDecoder
@@ -15,10 +16,12 @@ __all__ = [
     "ChatClient",
     "CompletionStream",
     "EventDecoder",
+    "Feed",
     "RetryPolicy",
     "Secret",
     "Timeout",
     "checked_base_url",
+    "first_error",
     "is_private",
     "scrub",
     "status_error",

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 
 from agentkit.chat import UserMessage
+from agentkit.client import first_error
 from agentkit.errors import AgentKitError, LimitReached
 from agentkit.journal import Call, Ended, Input, RunState
 from agentkit.tools import Arguments, render_result
@@ -17,7 +18,6 @@ from .around import RunCall, onion
 from .ask import ask
 from .dispatch import call_tools
 from .events import RunFinished, RunStarted, ToolStarted, ToolUse
-from .group import first_error
 from .perform import Outcome
 from .result import RunResult
 from .run import Run

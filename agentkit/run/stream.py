@@ -7,16 +7,13 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-import anyio
-from anyio.abc import TaskGroup
 from anyio.from_thread import BlockingPortal
 
-from agentkit.client import Channel
+from agentkit.client import Feed
 from agentkit.errors import ConfigurationError
 from agentkit.journal import RunState
 
 from .events import Event, TextDelta
-from .group import first_error
 from .loop import execute
 from .result import RunResult
 from .run import Emit, Run
@@ -24,16 +21,15 @@ from .run import Emit, Run
 Out = TypeVar("Out", covariant=True)
 
 
-class RunStream(Generic[Out]):
+class RunStream(Feed[Event], Generic[Out]):
     """The events of a run, as they happen. Leaving the block cancels the run."""
 
     def __init__(self, prepare: Callable[[Emit], Awaitable[Run]]) -> None:
+        super().__init__(self._tell_events)
         self._prepare = prepare
-        self._channel: Channel[Event] = Channel()
         self._run: Run | None = None
         self._result: RunResult[Any] | None = None
         self._error: Exception | None = None
-        self._group: TaskGroup | None = None
 
     @property
     def state(self) -> RunState | None:
@@ -61,40 +57,13 @@ class RunStream(Generic[Out]):
             if isinstance(event, TextDelta):
                 yield event.text
 
-    async def __aenter__(self) -> RunStream[Out]:
-        self._group = await anyio.create_task_group().__aenter__()
-        self._group.start_soon(self._work)
-        return self
-
-    async def _work(self) -> None:
+    async def _tell_events(self, tell: Emit) -> None:
         try:
-            self._run = await self._prepare(self._channel.put)
+            self._run = await self._prepare(tell)
             self._result = await execute(self._run)
         except Exception as error:
             self._error = error
-            await self._channel.close(error)
-        else:
-            await self._channel.close()
-
-    def __aiter__(self) -> RunStream[Out]:
-        return self
-
-    async def __anext__(self) -> Event:
-        return await self._channel.__anext__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        group, self._group = self._group, None
-        if group is None:
-            return
-        group.cancel_scope.cancel()
-        try:
-            await group.__aexit__(kind, error, trace)
-        except BaseExceptionGroup as errors:
-            first = first_error(errors)
-            if first is not error:
-                raise first from None
+            raise
 
 
 class SyncRunStream(Generic[Out]):

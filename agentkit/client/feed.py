@@ -1,0 +1,77 @@
+"""A task that tells of its work, as an iterator of what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+
+from .channel import Channel
+
+T = TypeVar("T")
+Tell = Callable[[T], Awaitable[None]]
+
+
+class Feed(Generic[T]):
+    """Runs `work(tell)` in a task of its own while the block lasts; leaving the block cancels it.
+
+    The iterator raises the work's error after everything it told before.
+    """
+
+    def __init__(self, work: Callable[[Tell[T]], Awaitable[None]]) -> None:
+        self._work = work
+        self._channel: Channel[T] = Channel()
+        self._group: TaskGroup | None = None
+
+    async def _follow(self) -> None:
+        try:
+            await self._work(self._channel.put)
+        except Exception as error:
+            await self._channel.close(error)
+        else:
+            await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        self._group = await anyio.create_task_group().__aenter__()
+        self._group.start_soon(self._follow)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        group, self._group = self._group, None
+        if group is None:
+            return
+        group.cancel_scope.cancel()
+        try:
+            await group.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as errors:
+            first = first_error(errors)
+            if first is not error:
+                raise first from None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        return await self._channel.__anext__()
+
+
+def first_error(error: BaseException) -> BaseException:
+    """The most telling leaf of a group: KeyboardInterrupt and SystemExit, then errors, then cancellation."""
+    leaves: list[BaseException] = []
+
+    def walk(node: BaseException) -> None:
+        inside: Sequence[BaseException] | None = getattr(node, "exceptions", None)  # of a group alone
+        if inside is None:
+            leaves.append(node)
+        for inner in inside or ():
+            walk(inner)
+
+    walk(error)
+    stops = [leaf for leaf in leaves if isinstance(leaf, (KeyboardInterrupt, SystemExit))]
+    errors = [leaf for leaf in leaves if isinstance(leaf, Exception)]
+    return (stops or errors or leaves)[0]
