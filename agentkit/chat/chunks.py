@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
 from agentkit.errors import ProtocolError, StreamTruncated
@@ -186,8 +186,9 @@ class PartialCompletion:
         usage = chunk.get("usage")
         if usage:
             self._usage = usage  # cumulative in some streams: the last wins, never the sum (Q34)
-        for raw in chunk.get("choices") or ():
-            if raw.__class__ is dict:
+        choices: Iterable[Json | None] = chunk.get("choices") or ()
+        for raw in choices:
+            if isinstance(raw, dict):  # not is_json: here and below, its call would be felt at every chunk
                 self._add_choice(raw, deltas)
 
     def _add_choice(self, raw: Json, deltas: list[Delta]) -> None:
@@ -249,10 +250,10 @@ def _add_parts(choice: PartialChoice, content: Any, index: int, deltas: list[Del
 
 def _add_rest(choice: PartialChoice, delta: Json, index: int, deltas: list[Delta]) -> None:
     """Everything of a delta but its content."""
-    calls = delta.get("tool_calls")
-    if is_list(calls):
+    calls: list[Json | None] | None = delta.get("tool_calls")
+    if isinstance(calls, list):
         for raw in calls:
-            if is_json(raw):
+            if isinstance(raw, dict):
                 _add_call(choice, raw, index, deltas)
     refusal = delta.get("refusal")
     if refusal:
@@ -265,12 +266,12 @@ def _add_rest(choice: PartialChoice, delta: Json, index: int, deltas: list[Delta
             choice.reasoning.append(text)
             deltas.append(Delta("reasoning", text, index))
             break  # some send both names for one text
-    legacy = delta.get("function_call")
-    if is_json(legacy):
+    legacy: Json | None = delta.get("function_call")
+    if isinstance(legacy, dict):
         choice.legacy = choice.legacy or PartialCall()
         choice.legacy.name = choice.legacy.name or legacy.get("name") or ""
         choice.legacy.pieces.append(arguments_text(legacy.get("arguments")))
-    if is_json(delta.get("audio")):
+    if isinstance(delta.get("audio"), dict):
         _add_audio(choice.audio, delta["audio"])
     for key in delta.keys() - _KNOWN:
         value: Any = delta[key]
@@ -286,12 +287,12 @@ def _add_audio(audio: Json, more: Json) -> None:
 
 
 def _add_call(choice: PartialChoice, raw: Json, index: int, deltas: list[Delta]) -> None:
-    custom = raw.get("custom")
-    inner = custom if is_json(custom) else raw.get("function")
-    inner = inner if is_json(inner) else {}
+    custom: Json | None = raw.get("custom")
+    given: Json | None = custom if isinstance(custom, dict) else raw.get("function")
+    inner: Json = given if isinstance(given, dict) else {}
     name = inner.get("name") or raw.get("name") or ""
     call = choice.call_for(raw, name)
-    if is_json(custom) or raw.get("type") == "custom":
+    if isinstance(custom, dict) or raw.get("type") == "custom":
         call.type = "custom"
     call.id = call.id or raw.get("id") or ""
     call.name = call.name or name

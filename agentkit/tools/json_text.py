@@ -8,10 +8,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from agentkit.chat import (
-    Json,
-    is_json,
-)
+from agentkit.chat import Json, is_json
 from agentkit.errors import ToolError
 
 MAX_BYTES = 1024 * 1024
@@ -23,7 +20,7 @@ def parsed_object(text: str | Json, *, nothing_required: bool, repairs: list[str
 
     Raises ToolError for anything that is not one complete JSON object (Q69 to Q78).
     """
-    if is_json(text):
+    if isinstance(text, dict):
         repairs.append("an object instead of JSON text")
         return text, _walk(text, "", 0)
     if len(text) > MAX_BYTES:
@@ -81,7 +78,7 @@ def _walk(value: Json | list[Any], path: str, depth: int) -> bool:
     if depth >= MAX_DEPTH:
         raise ToolError(f"{path[:80]}: nested deeper than {MAX_DEPTH} levels")
     booleans = False
-    for key, item in value.items() if is_json(value) else enumerate(value):
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
         kind = item.__class__
         if kind is str or kind is int:
             continue

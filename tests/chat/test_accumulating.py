@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+from collections import OrderedDict
 from typing import Any
 
 from hypothesis import given
@@ -105,6 +106,19 @@ def test_any_cut_of_a_completion_adds_up_to_it(case: tuple[dict[str, Any], list[
     partial.done()
     assert partial.completion().to_json() == read_completion(json.loads(json.dumps(whole))).to_json()
     assert told == (whole["choices"][0]["message"]["content"] or "")
+
+
+def test_chunks_of_a_parser_with_dicts_of_its_own_add_up_too() -> None:
+    call = {"index": 0, "id": "a", "function": {"name": "look", "arguments": "{}"}}
+    delta = {"content": "hi", "tool_calls": [call]}
+    chunk = {"id": "x", "model": "m", "created": 1, "choices": [{"delta": delta, "finish_reason": "tool_calls"}]}
+    whole: list[Any] = []
+    for hook in (None, OrderedDict):
+        partial = PartialCompletion()
+        partial.add(json.loads(json.dumps(chunk), object_pairs_hook=hook))
+        whole.append(partial.completion().to_json())
+    assert whole[0] == whole[1]
+    assert whole[1]["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "look"
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["choices", "usage", "id", "error", "delta"]), st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda v: st.lists(v, max_size=3) | st.dictionaries(st.sampled_from(["delta", "index", "message", "content", "tool_calls", "function", "arguments", "name", "id", "finish_reason", "logprobs", "usage"]), v, max_size=3), max_leaves=12)), max_size=4))  # fmt: skip
