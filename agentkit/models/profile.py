@@ -11,9 +11,12 @@ from pydantic_core import to_json
 from agentkit.chat import (
     AssistantMessage,
     ChatRequest,
+    CustomToolCall,
     Json,
     Message,
+    ToolCall,
     ToolMessage,
+    Wire,
     is_json,
     joined,
 )
@@ -103,33 +106,36 @@ class Profile:
         return body
 
     def _assistant(self, message: AssistantMessage) -> Json:
-        given = message.to_json()
-        content = given.get("content")
-        calls = [self._call(call) for call in given.get("tool_calls") or ()]
+        """Off the attributes, not off a dump: this is done once a turn."""
+        calls = [self._call(call) for call in message.tool_calls or ()]
+        content: Any = message.content
         if not content:
             content = None if calls and self.null_content else ""
+        elif not isinstance(content, str):
+            content = [part.to_json() for part in content]
         sent: Json = {"role": "assistant", "content": content}
         if calls:
             sent["tool_calls"] = calls
-        elif given.get("function_call") and given["function_call"].get("name"):  # of a history from elsewhere
-            sent |= {"content": content or None, "function_call": given["function_call"]}
-        if given.get("name"):
-            sent["name"] = given["name"]
-        if given.get("refusal"):
-            sent["refusal"] = given["refusal"]
-        audio = given.get("audio")
-        if audio and audio.get("id"):
-            sent["audio"] = {"id": audio["id"]}
-        sent |= {key: value for key, value in given.items() if key in self.echo and value}
-        return sent
+        elif message.function_call is not None and message.function_call.name:  # of a history from elsewhere
+            sent |= {"content": content or None, "function_call": message.function_call.to_json()}
+        if message.name:
+            sent["name"] = message.name
+        if message.refusal:
+            sent["refusal"] = message.refusal
+        if message.audio:
+            audio: Json = message.to_json()["audio"]
+            sent |= {"audio": {"id": audio["id"]}} if audio.get("id") else {}
+        return sent | self._echoed(message)
 
-    def _call(self, call: Json) -> Json:
-        kept = {key: value for key, value in call.items() if key in self.echo}
-        if call.get("type") == "custom":
-            return {"id": call["id"], "type": "custom", "custom": call["custom"], **kept}
-        function = call["function"]
-        body = {"name": function["name"], "arguments": function["arguments"]}
-        return {"id": call["id"], "type": "function", "function": body, **kept}
+    def _call(self, call: ToolCall | CustomToolCall) -> Json:
+        if isinstance(call, CustomToolCall):
+            return {"id": call.id, "type": "custom", "custom": call.custom.to_json(), **self._echoed(call)}
+        body = {"name": call.function.name, "arguments": call.function.arguments}
+        return {"id": call.id, "type": "function", "function": body, **self._echoed(call)}
+
+    def _echoed(self, piece: Wire) -> Json:
+        extra = piece.model_extra
+        return {key: value for key, value in extra.items() if key in self.echo and value} if extra else {}
 
     def _rest(self, request: ChatRequest, stream: bool) -> Json:
         rest = {key: value for key, value in request.rest_json(stream).items() if key not in self.drop}
