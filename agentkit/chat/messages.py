@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 
-from .wire import Json, Tagged, Wire
+from .wire import Given, Json, Tagged, Wire
 
 
 class TextPart(Tagged):
@@ -27,7 +27,7 @@ class ImageUrl(Wire):
     """An image by URL or as a data URL."""
 
     url: str
-    detail: str | None = None  # auto (the default of the API), low, high
+    detail: Given[str] = None  # auto (the default of the API), low, high
 
 
 class ImagePart(Tagged):
@@ -76,7 +76,7 @@ class DeveloperMessage(Tagged):
 
     content: _Text
     role: Literal["developer"] = "developer"
-    name: str | None = None
+    name: Given[str] = None
 
 
 class SystemMessage(Tagged):
@@ -84,7 +84,7 @@ class SystemMessage(Tagged):
 
     content: _Text
     role: Literal["system"] = "system"
-    name: str | None = None
+    name: Given[str] = None
 
 
 class UserMessage(Tagged):
@@ -92,7 +92,7 @@ class UserMessage(Tagged):
 
     content: str | Annotated[tuple[UserPart, ...], Field(min_length=1)]
     role: Literal["user"] = "user"
-    name: str | None = None
+    name: Given[str] = None
 
 
 class FunctionCall(Wire):
@@ -159,7 +159,7 @@ class AssistantMessage(Tagged):
 
     content: str | Annotated[tuple[AssistantPart, ...], Field(min_length=1)] | None = None
     role: Literal["assistant"] = "assistant"
-    name: str | None = None
+    name: Given[str] = None
     refusal: str | None = None
     audio: AudioReference | None = None
     tool_calls: tuple[AnyToolCall, ...] | None = None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from .wire import Json, Tagged, Wire
+from .wire import Given, Json, Tagged, Wire, is_json
 
+# Strict: what is taken is what is sent; True is no number, and "yes" no boolean.
+Switch = Annotated[bool, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -27,26 +31,34 @@ class JsonSchema(Wire):
     """A named JSON Schema; `strict` holds the model to it."""
 
     name: Name
-    description: str | None = None
-    schema_: Json | None = Field(default=None, alias="schema")
-    strict: bool | None = None
+    description: Given[str] = None
+    schema_: Given[Json] = Field(default=None, alias="schema")
+    strict: Switch | None = None
 
 
 class JsonSchemaFormat(Tagged):
-    """JSON that fits a schema. (The page prints the type as json_object once; that is a slip.)"""
+    """JSON that fits a schema."""
 
     json_schema: JsonSchema
     type: Literal["json_schema"] = "json_schema"
 
 
-ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")]
+def _with_its_type(given: Any) -> Any:
+    """A schema's format under its own type: the page prints json_object once, which is a slip."""
+    slip = is_json(given) and given.get("type") == "json_object" and "json_schema" in given
+    return {**given, "type": "json_schema"} if slip else given
+
+
+ResponseFormat = Annotated[
+    TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type"), BeforeValidator(_with_its_type)
+]
 
 
 class StreamOptions(Wire):
     """Options of a stream: `include_usage`, and `include_obfuscation` (the API's default is true)."""
 
-    include_usage: bool | None = None
-    include_obfuscation: bool | None = None
+    include_usage: Given[Switch] = None
+    include_obfuscation: Given[Switch] = None
 
 
 class NamedFunction(Wire):
@@ -87,8 +99,8 @@ ToolChoice = (
     Literal["none", "auto", "required"]
     | Annotated[FunctionChoice | CustomChoice | AllowedToolsChoice, Field(discriminator="type")]
 )
-_Penalty = Annotated[float, Field(ge=-2, le=2)]
-_Bias = Annotated[float, Field(ge=-100, le=100)]
+_Penalty = Annotated[Number, Field(ge=-2, le=2)]
+_Bias = Annotated[Whole | Number, Field(ge=-100, le=100)]  # whole ones stay whole: some servers take no others
 
 
 class Parameters(Wire):
@@ -103,20 +115,20 @@ class Parameters(Wire):
     frequency_penalty: _Penalty | None = None
     presence_penalty: _Penalty | None = None
     logit_bias: dict[str, _Bias] | None = None
-    logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    n: Annotated[int, Field(ge=1, le=128)] | None = None
-    parallel_tool_calls: bool | None = None
+    logprobs: Switch | None = None
+    top_logprobs: Annotated[Whole, Field(ge=0, le=20)] | None = None
+    max_completion_tokens: Annotated[Whole, Field(ge=1)] | None = None
+    max_tokens: Annotated[Whole, Field(ge=1)] | None = None
+    n: Annotated[Whole, Field(ge=1, le=128)] | None = None
+    parallel_tool_calls: Switch | None = None
     response_format: ResponseFormat | None = None
-    seed: int | None = None
-    stop: str | Annotated[tuple[str, ...], Field(max_length=4)] | None = None
-    store: bool | None = None
+    seed: Whole | None = None
+    stop: str | Annotated[tuple[str, ...], Field(min_length=1, max_length=4)] | None = None
+    store: Switch | None = None
     stream_options: StreamOptions | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
     tool_choice: ToolChoice | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_p: Annotated[Number, Field(ge=0, le=1)] | None = None
     reasoning_effort: str | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
     metadata: dict[str, str] | None = None
@@ -141,7 +153,7 @@ class Parameters(Wire):
     @model_validator(mode="after")
     def _token_ids(self) -> Parameters:
         for token in self.logit_bias or ():
-            if not token.lstrip("-").isdigit():
+            if not (token.isascii() and token.isdigit()):
                 raise ValueError(f"logit_bias: {token!r} is not a token id; keys are ids of the tokenizer, not words")
         return self
 

@@ -10,9 +10,18 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import to_json
 
 from .messages import ImagePart, Message, UserMessage
-from .parameters import AllowedToolsChoice, CustomChoice, FunctionChoice, Name, Parameters, ResponseFormat
+from .parameters import (
+    AllowedToolsChoice,
+    CustomChoice,
+    FunctionChoice,
+    Name,
+    NamedFunction,
+    Parameters,
+    ResponseFormat,
+    Switch,
+)
 from .settings import Settings
-from .wire import Json, Tagged, Wire, configuration_error
+from .wire import Given, Json, Tagged, Wire, configuration_error
 
 STORED_IMAGE = 10 * 1024 * 1024  # bytes; larger images are dropped from stored completions
 
@@ -21,9 +30,9 @@ class FunctionDefinition(Wire):
     """A function as the model sees it; without `parameters` it takes none."""
 
     name: Name
-    description: str | None = None
-    parameters: Json | None = None
-    strict: bool | None = None
+    description: Given[str] = None
+    parameters: Given[Json] = None
+    strict: Switch | None = None
 
 
 class FunctionTool(Tagged):
@@ -42,8 +51,8 @@ class CustomDefinition(Wire):
     """A custom tool as the model sees it: free-form input, perhaps by a grammar."""
 
     name: str
-    description: str | None = None
-    format: Json | None = None
+    description: Given[str] = None
+    format: Given[Json] = None
 
 
 class CustomTool(Tagged):
@@ -76,9 +85,10 @@ class ChatRequest(Parameters):
     messages: Annotated[tuple[Message, ...], Field(min_length=1)]
     model: str
     tools: Annotated[tuple[AnyTool, ...], Field(min_length=1, max_length=128)] | None = None
-    stream: bool | None = None
-    functions: tuple[Json, ...] | None = None  # deprecated: accepted, never sent anew
-    function_call: str | Json | None = None  # deprecated: accepted, never sent anew
+    stream: Switch | None = None
+    # Deprecated: accepted, never sent anew.
+    functions: Annotated[tuple[FunctionDefinition, ...], Field(min_length=1, max_length=128)] | None = None
+    function_call: Literal["none", "auto"] | NamedFunction | None = None
 
     __slots__ = ("rest",)
     if TYPE_CHECKING:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import TypeIs
 
 from agentkit.errors import ConfigurationError
 
 Json = dict[str, Any]
+_Value = TypeVar("_Value")
+Given = Annotated[_Value | None, Field(exclude_if=lambda value: value is None)]
+"""A field whose absence the API does not take as null: None is not sent."""
 
 
 def is_json(value: object) -> TypeIs[Json]:
@@ -74,11 +77,24 @@ class Tagged(Wire):
 def configuration_error(what: str, error: ValidationError) -> ConfigurationError:
     """pydantic's reasons as one ConfigurationError that names what, where and why."""
     rows = error.errors(include_url=False)
-    lines = [f"{what}.{'.'.join(map(str, row['loc']))}: {_reason(row)}".replace(".: ", ": ") for row in rows[:5]]
+    places = [row["loc"] for row in rows]
+    # A list with a wrong item in it is also reported as too short, which it is not.
+    rows = [row for row in rows if not any(_inside(place, row["loc"]) for place in places)]
+    lines = [f"{'.'.join([what, *_steps(row['loc'])])}: {_reason(row)}" for row in rows[:5]]
     return ConfigurationError("; ".join(lines))
+
+
+def _inside(place: tuple[int | str, ...], other: tuple[int | str, ...]) -> bool:
+    return len(place) > len(other) and place[: len(other)] == other
+
+
+def _steps(place: tuple[int | str, ...]) -> list[str]:
+    """The way to a field without pydantic's names of the union members tried, such as `tuple[TextPart, ...]`."""
+    steps = [str(step) for step in place if "[" not in str(step)]
+    return steps[:-1] if steps[-1:] == ["str"] else steps
 
 
 def _reason(row: Any) -> str:
     given = repr(row.get("input"))
-    shown = f", not {given}" if len(given) <= 60 else ""
+    shown = f", not {given}" if len(given) <= 60 and row["type"] != "missing" else ""
     return f"{str(row['msg']).removeprefix('Value error, ')}{shown}"

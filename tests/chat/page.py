@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PAGE = (Path(__file__).parents[1] / "data" / "seed" / "page.txt").read_text()
 _KIND = r"(?:object|string|stirng|array|arrary|number|integer|boolean|map)"
@@ -13,21 +13,50 @@ _ROW = re.compile(rf"^([A-Za-z_ ]+?)\s*(?=[^\x00-\x7f(]|\d |\().*?\b([1-7]) {_KI
 _TWICE = re.compile(r"(?<=^id) toolcall$|(?<=^type) tool$| JSON$")  # the remarks of these rows begin with a Latin word
 
 
-def parameter_rows() -> list[str]:
-    """The rows of the request table as dotted paths, in their order."""
+_ENGLISH = {
+    "Developer message": "developer",
+    "System message": "system",
+    "User message": "user",
+    "Assistant message": "assistant",
+    "Tool message": "tool",
+    "Text content": "string",
+    "Array of content parts": "array",
+    "Text content part": "text_part",
+    "Image content part": "image_part",
+    "Refusal content part": "refusal_part",
+    "Function tool call": "call",
+    "Text": "text",
+    "JSON schema": "json_schema",
+    "JSON object": "json_object",
+    "Tool choice mode": "mode",
+    "Function tool choice": "named",
+    "Function tool": "function_tool",
+}
+
+
+class ParameterRow(NamedTuple):
+    """A row of the request table: its dotted path, and its first two words as they are printed."""
+
+    path: str
+    words: str
+
+
+def parameter_rows() -> list[ParameterRow]:
+    """The rows of the request table, in their order."""
     table = PAGE[PAGE.index("字段 含义") : PAGE.index("返回结果\n")]
     remarks = re.compile(
         r"\n(include_usage .*?\n2 boolean)", re.DOTALL
     )  # the one row whose remarks stand before its kind
     table = remarks.sub(lambda match: "\n" + match[1].replace("\n", " "), table)
-    paths: list[str] = []
+    rows: list[ParameterRow] = []
     above: list[str] = []
     for line in table.splitlines()[1:]:
         row = _ROW.match(line)
         if row:
-            above = [*above[: int(row[2]) - 1], _TWICE.sub("", row[1].strip())]
-            paths.append(".".join(above))
-    return paths
+            field = _TWICE.sub("", row[1].strip())
+            above = [*above[: int(row[2]) - 1], _ENGLISH.get(field, field)]
+            rows.append(ParameterRow(".".join(above), " ".join(line.split()[:2])))
+    return rows
 
 
 def example_requests() -> dict[str, dict[str, Any]]:

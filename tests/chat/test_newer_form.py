@@ -10,7 +10,7 @@ import pytest
 from agentkit import ChatRequest, ConfigurationError, Settings
 from agentkit.chat import read_completion
 
-from .test_seed_page import REQUEST, TOOL, by, choosing, with_
+from .bodies import REQUEST, TOOL, by, choosing, with_
 
 CUSTOM: dict[str, Any] = {
     "type": "custom",

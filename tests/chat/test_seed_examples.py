@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import warnings
 from typing import Any
 
 import anyio
 import pytest
 
-from agentkit import Agent, ChatRequest, ConfigurationError, RemoteModel, Settings, tool
-from agentkit.chat import ChatCompletion, ChatCompletionChunk, PartialCompletion, UserMessage, read_completion
+from agentkit import Agent, ChatRequest, RemoteModel, Settings, tool
+from agentkit.chat import ChatCompletion, ChatCompletionChunk, PartialCompletion, read_completion
 from tests.loopback import serve, sse, whole
 
 from .page import example_chunks, example_requests, example_responses
 
 REQUESTS, RESPONSES, CHUNKS = example_requests(), example_responses(), example_chunks()
-SAID = (UserMessage(content="Hello!"),)
 
 
 def test_the_page_has_four_examples() -> None:
@@ -130,44 +128,6 @@ def test_log_probabilities_of_the_page_are_read_with_their_bytes() -> None:
     assert read_completion(nothing).choices[0].logprobs is not None
 
 
-def test_images_over_10_mb_warn_when_the_answer_is_stored() -> None:
-    def asked(size: int, store: bool | None) -> ChatRequest:
-        url = "data:image/png;base64," + "A" * (size * 4 // 3)
-        part = {"type": "image_url", "image_url": {"url": url}}
-        return ChatRequest(model="m", messages=[{"role": "user", "content": [part]}], store=store)
-
-    with pytest.warns(UserWarning, match="drops images over 10 MB"):
-        asked(11 * 1024 * 1024, True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        asked(11 * 1024 * 1024, None)
-        asked(9 * 1024 * 1024, True)
-
-
-def test_top_logprobs_go_only_with_logprobs() -> None:
-    for value in (0, 20):
-        assert Settings(logprobs=True, top_logprobs=value).top_logprobs == value
-    for wrong in ({"top_logprobs": 2}, {"logprobs": False, "top_logprobs": 2}, {"logprobs": True, "top_logprobs": 21}):
-        with pytest.raises(ConfigurationError, match="top_logprobs"):
-            ChatRequest(model="m", messages=SAID, **wrong)
-
-
-def test_a_deprecated_function_call_is_told_apart_and_read_as_one_call() -> None:
-    message = read_completion(
-        {
-            "choices": [
-                {
-                    "message": {"content": None, "function_call": {"name": "f", "arguments": "{}"}},
-                    "finish_reason": "function_call",
-                }
-            ]
-        }
-    ).message
-    assert message.tool_calls is None
-    assert message.function_call is not None
-    assert [(call.name, call.text) for call in message.calls] == [("f", "{}")]
-
-
 def test_obfuscation_of_a_stream_is_dropped() -> None:
     partial = PartialCompletion()
     for n in range(3):
@@ -177,17 +137,3 @@ def test_obfuscation_of_a_stream_is_dropped() -> None:
     partial.done()
     assert partial.completion().to_json()["choices"][0]["message"]["content"] == "012"
     assert "obfuscation" not in json.dumps(partial.completion().to_json())
-
-
-def test_what_several_choices_cost_is_said_where_they_are_asked_for() -> None:
-    assert "all of their tokens are billed" in " ".join((Settings.__base__.__doc__ or "").split())
-
-
-def test_a_stream_asks_for_usage_and_stream_options_are_sent_in_streams_alone() -> None:
-    plain = ChatRequest.of("m", SAID, settings=Settings(stream_options={"include_obfuscation": False}))
-    assert json.loads(plain.body(stream=True))["stream_options"] == {
-        "include_usage": True,
-        "include_obfuscation": False,
-    }
-    assert "stream_options" not in json.loads(plain.body(stream=False))
-    assert json.loads(ChatRequest.of("m", SAID).body(stream=True))["stream_options"] == {"include_usage": True}
