@@ -9,12 +9,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from agentkit.chat import (
-    Message,
-    ResponseMessage,
-    Usage,
-    is_json,
-)
+from agentkit.chat import Message, ResponseMessage, Usage, is_json
 from agentkit.errors import AgentKitError, ConfigurationError
 
 from .call import Call, Waiting, replies

@@ -8,11 +8,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from agentkit.chat import (
-    Choice,
-    is_json,
-    is_list,
-)
+from agentkit.chat import Choice, is_json, is_list
 from agentkit.errors import ConfigurationError
 
 from .output import WRAPPED

@@ -11,10 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import from_json
 
-from agentkit.chat import (
-    JsonSchemaFormat,
-    is_json,
-)
+from agentkit.chat import JsonSchemaFormat, is_json
 from agentkit.errors import ConfigurationError
 from agentkit.tools import to_strict, without_fence
 

@@ -10,11 +10,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from agentkit.chat import (
-    Json,
-    is_json,
-    is_list,
-)
+from agentkit.chat import Json, is_json, is_list
 from agentkit.errors import ConfigurationError, ToolError
 
 from .json_text import parsed_object

@@ -6,11 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from agentkit.chat import (
-    Json,
-    is_json,
-    is_list,
-)
+from agentkit.chat import Json, is_json, is_list
 
 _NUMBERS = frozenset({"integer", "number"})
 _NESTED = frozenset({"object", "array", "null"})

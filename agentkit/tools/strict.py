@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentkit.chat import (
-    Json,
-    is_json,
-)
+from agentkit.chat import Json, is_json
 
 _UNSUPPORTED = frozenset(
     {
