@@ -32,8 +32,9 @@ class RunResult(Generic[Out]):
         """The answer. Raises StillWaiting while calls wait for somebody."""
         if self.status == "waiting":
             names = ", ".join(f"{w.tool} ({w.call}: {w.why})" for w in self.waiting)
+            verbs = {"approval": "approve", "external": "answer", "unknown": "retry"}[self.waiting[0].why]
             raise StillWaiting(
-                f"the run waits for {names}; decide with state = result.state.approve(...) and run the state"
+                f"the run waits for {names}; decide with state = result.state.{verbs}(...), then run the state"
             )
         return cast("Out", self.value)
 

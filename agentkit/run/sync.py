@@ -7,6 +7,7 @@ import atexit
 import threading
 import weakref
 from collections.abc import Coroutine
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from agentkit.errors import ConfigurationError
@@ -32,7 +33,7 @@ class _Loop:
         except BaseException:
             main.close()
             raise
-        return self._runner.run(main)
+        return self._runner.run(main, context=copy_context())  # the caller's, not that of the loop's beginning
 
     async def _keep(self, team: Team) -> None:
         for model in team.closable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 import anyio
@@ -238,6 +239,25 @@ def test_sync_views_give_the_same_as_async_ones() -> None:
         events = list(run)
     assert run.result.output == "six"
     assert [type(e).__name__ for e in events if isinstance(e, ToolFinished)] == ["ToolFinished"]
+
+
+def test_sync_views_see_the_callers_context_and_overrides() -> None:
+    who: ContextVar[str] = ContextVar("who", default="nobody")
+
+    @tool
+    def whoami() -> str:
+        """Who."""
+        return who.get()
+
+    agent = Agent("offline", tools=[whoami])
+    agent.run_sync("warm the loop up before the context is set")
+    who.set("alice")
+    with agent.override(model=ScriptedModel([[("whoami", {})], "overridden"])):
+        result = agent.run_sync("hi")
+        with agent.stream_sync("hi") as run:
+            streamed = run.finish()
+    for one in (result, streamed):
+        assert (one.output, one.messages[2].content) == ("overridden", "alice")
 
 
 def test_stream_sync_left_early_ends_the_run() -> None:
