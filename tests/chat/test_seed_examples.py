@@ -1,33 +1,48 @@
-"""The API page's example requests and answers, and its remarks that are not a row's own."""
+"""The API page's example requests and answers, one file each: they round-trip, and run as a loop."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from agentkit import Agent, ChatRequest, RemoteModel, Settings, tool
+from agentkit import Agent, ChatRequest, RemoteModel, Settings, Tool
 from agentkit.chat import ChatCompletion, ChatCompletionChunk, PartialCompletion, read_completion
 from tests.loopback import serve, sse, whole
 
-from .page import example_chunks, example_requests, example_responses
+from .bodies import check_taken
+from .page import example_chunks, example_responses, printed_requests
 
-REQUESTS, RESPONSES, CHUNKS = example_requests(), example_responses(), example_chunks()
+SEED = Path(__file__).parents[1] / "data" / "seed"
 
 
-def test_the_page_has_four_examples() -> None:
-    assert list(REQUESTS) == ["Default", "Streaming", "Functions", "Logprobs"]
-    assert list(RESPONSES) == ["Default", "Functions", "Logprobs"]
+def files(pattern: str) -> dict[str, Any]:
+    """The examples of a kind, by title: `functions.response.json`."""
+    paths = sorted(SEED.glob(pattern))
+    return {path.stem.replace(".request", "").removesuffix(".response"): json.loads(path.read_text()) for path in paths}
+
+
+REQUESTS, RESPONSES = files("*.request.*.json"), files("*.response.json")
+CHUNKS: list[dict[str, Any]] = json.loads((SEED / "streaming.chunks.json").read_text())
+STREAMED: dict[str, Any] = json.loads((SEED / "streaming.completion.json").read_text())
+
+
+def test_the_files_are_the_examples_of_the_page_all_of_them() -> None:
+    assert printed_requests() == REQUESTS
+    assert len(REQUESTS) == 16  # default, streaming, functions, logprobs; each in curl, python, node and C#
+    assert {title.lower(): body for title, body in example_responses().items()} == RESPONSES
+    assert list(RESPONSES) == ["default", "functions", "logprobs"]
+    assert example_chunks() == CHUNKS
     assert len(CHUNKS) == 3
 
 
 @pytest.mark.parametrize("title", REQUESTS)
-def test_an_example_request_round_trips(title: str) -> None:
-    request = ChatRequest(**REQUESTS[title])
-    assert request.to_json() == REQUESTS[title]
-    assert json.loads(request.json_bytes()) == REQUESTS[title]
+def test_an_example_request_round_trips_and_fits_the_public_schema(title: str) -> None:
+    check_taken(REQUESTS[title])
+    assert json.loads(ChatRequest(**REQUESTS[title]).json_bytes()) == REQUESTS[title]
 
 
 @pytest.mark.parametrize("title", RESPONSES)
@@ -61,38 +76,31 @@ def test_the_example_stream_adds_up_and_its_chunks_round_trip() -> None:
         assert ChatCompletionChunk.model_validate(chunk).to_json() == chunk
         partial.add(chunk)
     partial.done()
-    completion = partial.completion()
-    assert completion.object == "chat.completion"
-    assert (completion.id, completion.model, completion.created) == ("chatcmpl-123", "gpt-4o-mini", 1694268190)
-    assert completion.system_fingerprint == "fp_44709d6fcb"
-    assert (completion.message.text, completion.choices[0].finish_reason) == ("Hello", "stop")
+    assert partial.completion().to_json() == STREAMED
+    assert partial.completion().message.text == "Hello"
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 def test_the_function_example_runs_as_a_loop_with_the_requests_of_the_page(streamed: bool) -> None:
     asked: list[str] = []
 
-    @tool(name="get_current_weather", description="Get the current weather in a given location", strict=False)
-    def weather(location: str) -> str:
-        """Weather.
-
-        Args:
-            location: The city and state, e.g. San Francisco, CA
-        """
+    def weather(location: str, unit: str = "celsius") -> str:
         asked.append(location)
         return "sunny"
 
-    choice = RESPONSES["Functions"]["choices"][0]
+    wanted = REQUESTS["functions.curl"]
+    offered = Tool.from_schema(function=weather, strict=False, **wanted["tools"][0]["function"])
+    choice = RESPONSES["functions"]["choices"][0]
     call = {"index": 0, **choice["message"]["tool_calls"][0]}
     chunk = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": None, "tool_calls": [call]}}]}
     finish = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
     replies = [sse(chunk, finish, "[DONE]"), sse(*CHUNKS, "[DONE]")]
     if not streamed:
-        replies = [whole(RESPONSES["Functions"]), whole(RESPONSES["Default"])]
+        replies = [whole(RESPONSES["functions"]), whole(RESPONSES["default"])]
 
     async def main(base_url: str) -> str:
         settings = Settings(tool_choice="auto")
-        agent = Agent(RemoteModel("gpt-4.1", base_url=base_url), tools=[weather], settings=settings)
+        agent = Agent(RemoteModel("gpt-4.1", base_url=base_url), tools=[offered], settings=settings)
         question = "What is the weather like in Boston today?"
         if not streamed:
             return (await agent.run(question)).output
@@ -102,30 +110,10 @@ def test_the_function_example_runs_as_a_loop_with_the_requests_of_the_page(strea
     with serve(replies) as server:
         output = anyio.run(main, server.base_url)
     first = server.requests[0].json
-    wanted = REQUESTS["Functions"]
-    assert {key: first[key] for key in ("model", "messages", "tool_choice")} == {
-        key: wanted[key] for key in ("model", "messages", "tool_choice")
-    }
+    first.pop("stream_options", None)
+    assert first == wanted | ({"stream": True} if streamed else {})
     assert asked == ["Boston, MA"]
     assert output == ("Hello" if streamed else "Hello! How can I assist you today?")
-
-
-def test_log_probabilities_of_the_page_are_read_with_their_bytes() -> None:
-    completion = read_completion(json.dumps(RESPONSES["Logprobs"]).encode())
-    rows = completion.choices[0].logprobs
-    assert rows is not None
-    assert rows.content is not None
-    assert rows.content[0].bytes == (72, 101, 108, 108, 111)
-    assert [row.token for row in rows.content[0].top_logprobs or ()] == ["Hello", "Hi"]
-    nothing = {
-        "choices": [
-            {
-                "message": {"content": "x"},
-                "logprobs": {"content": [{"token": "x", "logprob": -1, "bytes": None, "top_logprobs": []}]},
-            }
-        ]
-    }
-    assert read_completion(nothing).choices[0].logprobs is not None
 
 
 def test_obfuscation_of_a_stream_is_dropped() -> None:
