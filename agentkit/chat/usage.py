@@ -12,7 +12,12 @@ from .wire import Wire
 
 def _whole(value: Any) -> Any:
     """Some providers report tokens as floats, strings or null (Q35)."""
-    return 0 if value is None else int(float(value)) if isinstance(value, (float, str)) else value
+    if value is None:
+        return 0
+    try:
+        return int(float(value)) if isinstance(value, (float, str)) else value
+    except OverflowError:
+        raise ValueError("not a number of tokens") from None
 
 
 Tokens = Annotated[int, BeforeValidator(_whole)]
