@@ -34,7 +34,7 @@ from .errors import (
     ToolError,
     ToolFailed,
 )
-from .journal import MemoryStore, RunState, Session, Store, Waiting
+from .journal import MemoryStore, RunState, Session, SQLiteStore, Store, Waiting
 from .models import (
     FunctionModel,
     Model,
@@ -112,6 +112,7 @@ __all__ = [
     "RunStarted",
     "RunState",
     "RunStream",
+    "SQLiteStore",
     "ScriptedModel",
     "ServerFailed",
     "Session",

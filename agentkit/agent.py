@@ -64,6 +64,7 @@ class RunOptions(TypedDict, total=False):
     settings: Settings | None
     limits: Limits | None
     middleware: Sequence[Middleware]
+    take_over: bool
 
 
 class Agent(Generic[Deps, Out]):
@@ -268,7 +269,8 @@ class Agent(Generic[Deps, Out]):
         state = await begin(input, session, spec.name)
         journal = Journal(state, session.store if session is not None else None)
         streams = stream or spec.early_start is True
-        shared = Shared(journal, deps, emit, (*spec.middleware, *middleware), streams, run_child)
+        take_over = options.get("take_over", False)
+        shared = Shared(journal, deps, emit, (*spec.middleware, *middleware), streams, run_child, take_over)
         return Run(team.with_limits(limits), shared)
 
     def __repr__(self) -> str:

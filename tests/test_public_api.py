@@ -18,17 +18,17 @@ Agent AgentChanged AgentKitError AuthenticationFailed BadRequest ChatClient Chat
 ConnectionFailed ContentFiltered Context ContextOverflow Event FunctionModel GuardrailTripped LimitReached Limits
 MemoryStore Middleware Model ModelCall ModelError ModelRefused OfflineModel OutputInvalid OutputTruncated PartialOutput
 Profile ProtocolError RateLimited ReasoningDelta RefusalDelta RemoteModel Restarted RunCall RunFinished RunResult
-RunStarted RunState RunStream ScriptedModel ServerFailed Session SessionConflict Settings StatusError StillWaiting Store StoreError
+RunStarted RunState RunStream SQLiteStore ScriptedModel ServerFailed Session SessionConflict Settings StatusError StillWaiting Store StoreError
 StreamInterrupted StreamTruncated SyncRunStream TextDelta Timeout Tool ToolError ToolFailed ToolFinished ToolProgress ToolProposed
 ToolResult ToolRun ToolStarted Usage Waiting event_json model_from_environment tool
 """
 
 KEYWORDS: dict[Any, str] = {
     Agent: "model deps output name instructions tools settings limits handoffs middleware early_start choose",
-    Agent.run: "input deps session settings limits middleware",
-    Agent.run_sync: "input deps session settings limits middleware",
-    Agent.stream: "input deps session settings limits middleware",
-    Agent.stream_sync: "input deps session settings limits middleware",
+    Agent.run: "input deps session settings limits middleware take_over",
+    Agent.run_sync: "input deps session settings limits middleware take_over",
+    Agent.stream: "input deps session settings limits middleware take_over",
+    Agent.stream_sync: "input deps session settings limits middleware take_over",
     tool: "function effect approval timeout max_failures strict max_result thread lock when untrusted name description",
     Tool.from_schema: "name description parameters function effect approval timeout max_failures strict max_result thread lock when untrusted",
     Context: "deps run_id agent call_id idempotency_key attempt messages usage progress",

@@ -15,6 +15,7 @@ from .entry import (
     Nested,
     Result,
     Resumed,
+    Rewound,
     Started,
     Status,
     Told,
@@ -25,8 +26,10 @@ from .entry import (
 )
 from .fold import fingerprint
 from .history import mended
+from .session import MemoryStore, Session
+from .sqlite import SQLiteStore
 from .state import RunState
-from .store import MemoryStore, Session, Store
+from .store import Ownership, Store
 from .trail import Trail
 
 __all__ = [
@@ -43,10 +46,13 @@ __all__ = [
     "Input",
     "MemoryStore",
     "Nested",
+    "Ownership",
     "Phase",
     "Result",
     "Resumed",
+    "Rewound",
     "RunState",
+    "SQLiteStore",
     "Session",
     "Started",
     "Status",

@@ -144,6 +144,15 @@ class Compacted:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewound:
+    """The conversation goes on from where it stood after its first `to` entries; what came after stays readable."""
+
+    to: int
+    kind: Literal["rewound"] = "rewound"
+    __pydantic_config__ = _CLOSED
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The run is over; the next entry can only be an input."""
 
@@ -174,6 +183,7 @@ Entry = Annotated[
     | AgentChanged
     | Told
     | Compacted
+    | Rewound
     | Ended
     | Nested,
     Field(discriminator="kind"),

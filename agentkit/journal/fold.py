@@ -22,6 +22,7 @@ from .entry import (
     Nested,
     Result,
     Resumed,
+    Rewound,
     Started,
     Told,
 )
@@ -131,6 +132,13 @@ def _compacted(state: RunState, entry: Compacted) -> None:
     state.run_from = min(state.run_from, len(entry.messages))
 
 
+def _rewound(state: RunState, entry: Rewound) -> None:
+    past = type(state).folded(state.journal, list(state.entries)[: entry.to])
+    # Turns count on, so that no call gets the identity of one that was left behind.
+    kept = {"entries": state.entries, "saved": state.saved, "turn": state.turn}
+    state.__dict__.update({**past.__dict__, **kept})
+
+
 def _ended(state: RunState, entry: Ended) -> None:
     state.ended, state.stopped_by = True, entry.stopped_by
 
@@ -162,6 +170,7 @@ FOLD: dict[type, Callable[[Any, Any], None]] = {
     AgentChanged: _agent_changed,
     Told: _told,
     Compacted: _compacted,
+    Rewound: _rewound,
     Ended: _ended,
     Nested: _nested,
 }

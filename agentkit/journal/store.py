@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, runtime_checkable
 
 from agentkit.errors import SessionConflict
 
-from .entry import load_entry
-from .state import RunState
-
 
 class Store(Protocol):
-    """Keeps journals as rows of bytes, one row an entry."""
+    """Keeps journals as rows of bytes, one row an entry. Every method raises StoreError when it cannot."""
 
     async def append(self, journal: str, position: int, entries: Sequence[bytes]) -> None:
         """Add entries at exactly this position, all or none. Raises SessionConflict if somebody was there first."""
@@ -24,44 +20,41 @@ class Store(Protocol):
         """The rows from `start` on; none for a journal that does not exist."""
         ...
 
+    async def journals(self) -> list[str]:
+        """The names of all journals, the one changed last first."""
+        ...
 
-class MemoryStore:
-    """Journals in this process."""
-
-    def __init__(self) -> None:
-        self._journals: dict[str, list[bytes]] = {}
-
-    def session(self, id: str) -> Session:
-        """The conversation of this name; it begins when it is first run."""
-        return Session(self, id)
-
-    async def append(self, journal: str, position: int, entries: Sequence[bytes]) -> None:
-        """Add entries at exactly this position. Raises SessionConflict if somebody was there first."""
-        rows = self._journals.setdefault(journal, [])
-        if len(rows) != position:
-            raise SessionConflict(
-                f"session {journal!r} has {len(rows)} entries, not {position}: another run wrote to it; "
-                "run again on the session, or use one session for each conversation"
-            )
-        rows.extend(entries)
-
-    async def load(self, journal: str, start: int = 0) -> list[bytes]:
-        """The rows from `start` on."""
-        return self._journals.get(journal, [])[start:]
+    async def delete(self, journal: str) -> None:
+        """Forget a journal; one that does not exist is forgotten already."""
+        ...
 
 
-def _new_id() -> str:
-    return uuid.uuid4().hex
+@runtime_checkable
+class Ownership(Protocol):
+    """What a store may know besides: whether the run that writes to a journal still lives.
+
+    It informs, and guards nothing: whoever acts has appended first, and whoever was overtaken cannot append.
+    """
+
+    def hold(self, journal: str, *, take_over: bool = False) -> AbstractAsyncContextManager[None]:
+        """Be the journal's owner inside the block. Raises SessionConflict while another living one is.
+
+        take_over: be the owner all the same, when the other is on a lost host.
+        """
+        ...
 
 
-@dataclass(frozen=True)
-class Session:
-    """One conversation in a store, over any number of runs. `Session()` keeps it in memory."""
+def conflict(journal: str, length: int, position: int) -> SessionConflict:
+    """The error of an append that came too late."""
+    return SessionConflict(
+        f"session {journal!r} has {length} entries, not {position}: another run wrote to it; "
+        "run again on the session, or use one session for each conversation"
+    )
 
-    store: Store = field(default_factory=MemoryStore)
-    id: str = field(default_factory=_new_id)
 
-    async def load(self) -> RunState:
-        """The state its journal leads to. Raises StoreError if the store cannot read."""
-        rows = await self.store.load(self.id)
-        return RunState.folded(self.id, map(load_entry, rows), len(rows))
+def still_owned(journal: str, owner: str) -> SessionConflict:
+    """The error of a run that would act beside a living one."""
+    return SessionConflict(
+        f"session {journal!r} is in the hands of a run that lives ({owner}): wait for its end, or, if its machine is "
+        "lost, run with take_over=True"
+    )

@@ -11,7 +11,7 @@ import anyio
 from agentkit.chat import UserMessage
 from agentkit.client import first_error
 from agentkit.errors import AgentKitError, LimitReached
-from agentkit.journal import Call, Ended, Input, RunState
+from agentkit.journal import Call, Ended, Input, Ownership, RunState
 from agentkit.tools import Arguments, render_result
 
 from .around import RunCall, onion
@@ -56,14 +56,10 @@ def _result(run: Run, status: Any, output: Any) -> RunResult[Any]:
 
 
 async def execute(run: Run) -> RunResult[Any]:
-    """The whole run: connections held, time limited, everything committed, errors with their state."""
+    """The whole run: journal owned, connections held, time limited, everything committed, errors with their state."""
     journal = run.shared.journal
     try:
-        await journal.commit()
-        async with AsyncExitStack() as stack:
-            await _hold(stack, run.team)
-            result = await _timed(run)
-        await journal.commit()
+        result = await _written(run)
         if result.status != "waiting" or result.state.saved != journal.state.saved:
             result = _committed(result, journal.state)
         await run.tell(RunFinished(result.status))
@@ -71,9 +67,22 @@ async def execute(run: Run) -> RunResult[Any]:
     except AgentKitError as error:
         error.state = journal.state
         raise
-    finally:
-        if journal.broken is None:
+
+
+async def _written(run: Run) -> RunResult[Any]:
+    """The run as the owner of its journal, between its first commit, with which it begins to act, and its last."""
+    journal = run.shared.journal
+    async with AsyncExitStack() as stack:
+        store: object = journal.store
+        if isinstance(store, Ownership):  # before anything is written: a run that lives is left in peace
+            await stack.enter_async_context(store.hold(journal.state.journal, take_over=run.shared.take_over))
+        try:
             await journal.commit()
+            await _hold(stack, run.team)
+            return await _timed(run)
+        finally:
+            if journal.broken is None:
+                await journal.commit()
 
 
 def _committed(result: RunResult[Any], state: RunState) -> RunResult[Any]:

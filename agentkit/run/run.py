@@ -71,6 +71,7 @@ class Shared:
     middleware: tuple[Middleware, ...]
     stream: bool
     run_child: RunChild  # handed in from the loop, which dispatch must not import
+    take_over: bool = False
     group: TaskGroup | None = None
     completions: list[ChatCompletion] = field(default_factory=list[ChatCompletion])
     abandoned: list[str] = field(default_factory=list[str])

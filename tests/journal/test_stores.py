@@ -1,0 +1,244 @@
+"""What every store must do, and what a session makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from agentkit import Agent, ConfigurationError, MemoryStore, RunState, ScriptedModel, Session, SessionConflict, tool
+from agentkit.journal import Ownership, Rewound, SQLiteStore
+from tests.invariants import check_invariants
+
+pytestmark = pytest.mark.anyio
+
+STORES = ["memory", "sqlite"]
+ROWS = [b'{"a":1}', '{"b":"größe"}'.encode(), b"{}"]
+
+
+@asynccontextmanager
+async def opened(kind: str, folder: Path) -> AsyncGenerator[Any]:
+    if kind == "memory":
+        yield MemoryStore()
+    else:
+        async with SQLiteStore(folder / "journals.db") as store:
+            yield store
+
+
+@tool
+async def pay(amount: int) -> str:
+    """Pay."""
+    return f"paid {amount}"
+
+
+@pytest.mark.parametrize("kind", STORES)
+async def test_entries_are_appended_at_their_position_alone(kind: str, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path) as store:
+        assert await store.load("a") == []
+        await store.append("a", 0, ROWS[:2])
+        await store.append("a", 2, ROWS[2:])
+        await store.append("b", 0, ROWS[:1])
+        assert await store.load("a") == ROWS
+        assert await store.load("a", 1) == ROWS[1:]
+        assert await store.load("a", 3) == []
+        for wrong in (0, 2, 4):
+            with pytest.raises(SessionConflict, match=f"session 'a' has 3 entries, not {wrong}"):
+                await store.append("a", wrong, ROWS)
+        assert await store.load("a") == ROWS
+
+
+@pytest.mark.parametrize("kind", STORES)
+async def test_of_many_writers_at_one_position_one_wins(kind: str, tmp_path: Path) -> None:
+    won: list[int] = []
+
+    async def write(store: Any, number: int) -> None:
+        try:
+            await store.append("a", 0, [b'{"n":%d}' % number] * 3)
+        except SessionConflict:
+            return
+        won.append(number)
+
+    async with opened(kind, tmp_path) as store:
+        async with anyio.create_task_group() as group:
+            for number in range(20):
+                group.start_soon(write, store, number)
+        assert len(won) == 1
+        assert await store.load("a") == [b'{"n":%d}' % won[0]] * 3
+
+
+@pytest.mark.parametrize("kind", STORES)
+async def test_journals_are_listed_newest_first_and_forgotten(kind: str, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path) as store:
+        assert await store.journals() == []
+        for name in ("a", "b", "c"):
+            await store.append(name, 0, ROWS[:1])
+        await store.append("a", 1, ROWS[:1])
+        assert await store.journals() == ["a", "c", "b"]
+        await store.delete("c")
+        await store.delete("never there")
+        assert await store.journals() == ["a", "b"]
+        await store.append("c", 0, ROWS)
+        assert await store.load("c") == ROWS
+
+
+@pytest.mark.parametrize("kind", STORES)
+async def test_names_are_data_and_nothing_else(kind: str, tmp_path: Path) -> None:
+    names = ["'; DROP TABLE entries; --", "../../etc/passwd", "größe 🦉", "%", "a\\b"]
+    async with opened(kind, tmp_path) as store:
+        for number, name in enumerate(names):
+            await store.append(name, 0, [b'{"n":%d}' % number])
+        for number, name in enumerate(names):
+            assert await store.load(name) == [b'{"n":%d}' % number]
+        assert sorted(await store.journals()) == sorted(names)
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("journals.db")] == []
+
+
+@pytest.mark.parametrize("kind", STORES)
+async def test_a_journal_has_one_living_owner(kind: str, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path) as store:
+        assert isinstance(store, Ownership)
+        async with store.hold("a"), store.hold("b"):
+            with pytest.raises(SessionConflict, match=r"in the hands of a run that lives .*take_over=True"):
+                async with store.hold("a"):
+                    pass
+            async with store.hold("a", take_over=True):
+                pass
+        async with store.hold("a"):
+            pass
+        assert await store.journals() == []
+
+
+@pytest.mark.parametrize("kind", STORES)
+async def test_a_conversation_goes_on_where_it_was(kind: str, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path) as store:
+        session: Session = store.session("user-42")
+        agent = Agent(ScriptedModel([[("pay", {"amount": 5})], "paid", "you paid 5"]), tools=[pay])
+        await agent.run("pay 5", session=session)
+        result = await agent.run("what did I pay?", session=session)
+        assert result.output == "you paid 5"
+        state = await session.load()
+        check_invariants(state)
+        assert [m.role for m in state.messages] == ["user", "assistant", "tool", "assistant", "user", "assistant"]
+        assert state.messages == result.messages
+        assert len((await session.export()).splitlines()) == len(await session.entries()) == state.saved
+
+
+@pytest.mark.parametrize("kind", STORES)
+async def test_a_fork_goes_its_own_way(kind: str, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path) as store:
+        session: Session = store.session("a")
+        agent = Agent(ScriptedModel(["one", "two"]))
+        await agent.run("1", session=session)
+        length = (await session.load()).saved
+        fork = await session.fork(id="b")
+        await agent.run("2", session=session)
+        earlier = await session.fork(length)
+        for other in (fork, earlier):
+            assert [m.role for m in (await other.load()).messages] == ["user", "assistant"]
+        assert (await agent.run("again", session=fork)).output == "two"
+        with pytest.raises(SessionConflict):
+            await session.fork(id="b")
+        with pytest.raises(ConfigurationError, match="999 is not among them"):
+            await session.fork(999)
+
+
+@pytest.mark.parametrize("kind", STORES)
+async def test_rewinding_is_an_entry_and_deletes_nothing(kind: str, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path) as store:
+        session: Session = store.session("a")
+        agent = Agent(ScriptedModel(["one", "two", "three"]))
+        await agent.run("1", session=session)
+        length = (await session.load()).saved
+        await agent.run("2", session=session)
+        before = await session.entries()
+        state = await session.rewind(length)
+        assert [m.role for m in state.messages] == ["user", "assistant"]
+        assert await session.entries() == [*before, Rewound(length)]
+        result = await agent.run("2 again", session=session)
+        assert result.output == "two"
+        assert [getattr(m, "content", "") for m in result.messages] == ["1", "one", "2 again", "two"]
+        assert RunState.model_validate_json(result.state.model_dump_json()).messages == result.messages
+
+
+@pytest.mark.parametrize("id", ["", "x" * 257, "line\nbreak"])
+async def test_an_id_that_cannot_be_is_refused(id: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no session id"):
+        MemoryStore().session(id)
+
+
+@pytest.mark.parametrize("kind", STORES)
+async def test_a_second_run_beside_a_living_one_conflicts_at_once_and_nothing_is_called_unknown(
+    kind: str, tmp_path: Path
+) -> None:
+    paid: list[int] = []
+    began, go_on = anyio.Event(), anyio.Event()
+
+    @tool
+    async def slowly(amount: int) -> str:
+        """Pay slowly."""
+        began.set()
+        await go_on.wait()
+        paid.append(amount)
+        return "paid"
+
+    async with opened(kind, tmp_path) as store:
+        agent = Agent(ScriptedModel([[("slowly", {"amount": 5})], "done"]), tools=[slowly])
+        results: list[Any] = []
+
+        async def first() -> None:
+            results.append(await agent.run("pay", session=store.session("a")))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(first)
+            await began.wait()
+            for again in ("pay again", None):
+                with pytest.raises(SessionConflict, match="in the hands of a run that lives"):
+                    await agent.run(again, session=store.session("a"))
+            go_on.set()
+        assert paid == [5]
+        assert results[0].output == "done"
+        state = await store.session("a").load()
+        check_invariants(state)
+        assert state.waiting == ()
+
+
+@pytest.mark.parametrize("kind", STORES)
+async def test_taking_over_fences_the_old_owner_and_its_late_result_is_in_its_error(kind: str, tmp_path: Path) -> None:
+    paid: list[int] = []
+    began, go_on = anyio.Event(), anyio.Event()
+
+    @tool
+    async def slowly(amount: int) -> str:
+        """Pay slowly."""
+        began.set()
+        await go_on.wait()
+        paid.append(amount)
+        return "paid by the old owner"
+
+    async with opened(kind, tmp_path) as store:
+        agent = Agent(ScriptedModel([[("slowly", {"amount": 5})], "done"]), tools=[slowly])
+        errors: list[SessionConflict] = []
+
+        async def first() -> None:
+            try:
+                await agent.run("pay", session=store.session("a"))
+            except SessionConflict as error:
+                errors.append(error)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(first)
+            await began.wait()
+            taken = await agent.run(None, session=store.session("a"), take_over=True)
+            assert [(w.tool, w.why) for w in taken.waiting] == [("slowly", "unknown")]
+            go_on.set()
+        assert paid == [5]
+        assert "paid by the old owner" in RunState.of(errors[0]).model_dump_json()
+        state = taken.state.answer(taken.waiting[0], "paid after all")
+        done = await agent.run(state, session=store.session("a"))
+        assert done.output == "done"
+        assert paid == [5]
+        check_invariants(await store.session("a").load())
