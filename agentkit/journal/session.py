@@ -7,7 +7,9 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from agentkit.errors import ConfigurationError
+from pydantic import ValidationError
+
+from agentkit.errors import ConfigurationError, StoreError
 
 from .entry import Entry, Rewound, dump_entry, load_entry
 from .state import RunState
@@ -78,12 +80,22 @@ class Session:
 
     async def load(self) -> RunState:
         """The state its journal leads to. Raises StoreError if the store cannot read."""
-        rows = await self.store.load(self.id)
-        return RunState.folded(self.id, map(load_entry, rows), len(rows))
+        entries = await self.entries()
+        try:
+            return RunState.folded(self.id, entries, len(entries))
+        except ConfigurationError as error:
+            raise StoreError(f"session {self.id!r} is damaged: its entries do not follow each other: {error}") from None
 
     async def entries(self) -> list[Entry]:
-        """All that happened, oldest first."""
-        return [load_entry(row) for row in await self.store.load(self.id)]
+        """All that happened, oldest first. Raises StoreError for a row that is no entry."""
+        found: list[Entry] = []
+        for row in await self.store.load(self.id):
+            try:
+                found.append(load_entry(row))
+            except ValidationError as error:
+                reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+                raise StoreError(f"session {self.id!r} is damaged at entry {len(found)}: {reason}") from None
+        return found
 
     async def export(self) -> str:
         """The journal as JSON lines, one entry a line."""
