@@ -47,7 +47,7 @@ def _check_deps(spec: AgentSpec, where: str) -> None:
         )
     for tool in spec.tools:
         wanted = tool.deps_type
-        if wanted is None or not isinstance(wanted, type) or wanted in (object, type(None)):
+        if wanted is None or not isinstance(wanted, type) or wanted in (object, type(None), Any):
             continue
         if deps is None:
             raise ConfigurationError(

@@ -1,0 +1,171 @@
+"""A crash at every commit and around every effect: nothing lost, no write done twice, the run ends (F4, in one process)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+
+from agentkit import MemoryStore, RunState, Session
+from agentkit.journal import Result, Started
+from tests.invariants import check_invariants
+
+from .golden import EXPECTED, Effects, decided, golden_agent
+
+pytestmark = pytest.mark.anyio
+
+
+class Crash(BaseException):
+    """The process is gone: nothing after it happens."""
+
+
+class Dying:
+    """A store in a process that dies at one of its moments; after that it does nothing more."""
+
+    def __init__(self, store: MemoryStore, moment: int) -> None:
+        self._store, self._left = store, moment
+        self.dead = False
+        self.moments: list[str] = []
+
+    def point(self, name: str) -> None:
+        if self.dead:
+            raise Crash
+        self.moments.append(name)
+        self._left -= 1
+        if self._left == 0:
+            self.dead = True
+            raise Crash
+
+    async def append(self, journal: str, position: int, entries: Sequence[bytes]) -> None:
+        self.point("before commit")
+        await self._store.append(journal, position, entries)
+        self.point("after commit")
+
+    async def load(self, journal: str, start: int = 0) -> list[bytes]:
+        return await self._store.load(journal, start)
+
+    async def journals(self) -> list[str]:
+        return await self._store.journals()
+
+    async def delete(self, journal: str) -> None:
+        await self._store.delete(journal)
+
+
+@asynccontextmanager
+async def crashing() -> AsyncGenerator[None]:
+    """Crashes end here, in whatever groups they come."""
+    try:
+        yield
+    except Crash:
+        pass
+    except BaseExceptionGroup as group:
+        if group.split(Crash)[1] is not None:
+            raise
+
+
+async def to_the_end(session: Session, effects: Effects) -> RunState:
+    """Go on, deciding what waits, until the run is done: what an application does after its restart."""
+    agent = golden_agent(effects)
+    state = await session.load()
+    if not state.entries:
+        result = await agent.run("go", session=session)
+    else:
+        result = await agent.run(None, session=session)
+    for _ in range(10):
+        if result.status == "done":
+            break
+        check_invariants(result.state)
+        result = await agent.run(decided(result.state), session=session)
+    assert result.status == "done"
+    return await session.load()
+
+
+async def crashed_at(moment: int, store: MemoryStore, effects: Effects) -> Dying:
+    """The golden run in a process that dies at its n-th moment."""
+    dying = Dying(store, moment)
+    effects.point = dying.point
+    async with crashing():
+        await to_the_end(Session(dying, "s"), effects)
+    effects.point = lambda name: None
+    return dying
+
+
+async def all_moments() -> list[str]:
+    effects, store = Effects(), MemoryStore()
+    dying = await crashed_at(10**6, store, effects)
+    assert effects.counted() == EXPECTED
+    return dying.moments
+
+
+def check_nothing_lost(state: RunState, effects: Effects) -> None:
+    """Each effect of a write has its call started in the journal, and each call ended somehow."""
+    effects.check_at_most_once()
+    check_invariants(state)
+    started = {entry.call for entry in state.entries if isinstance(entry, Started)}
+    ended = {entry.call for entry in state.entries if isinstance(entry, Result)}
+    writes = sum(1 for name, _ in effects.done if name in EXPECTED)
+    assert writes <= len(started)
+    assert state.open_calls == []
+    assert state.final is not None
+    assert state.final.text == "done"
+    told_unknown = sum("unknown" in str(m.content) for m in state.messages if m.role == "tool")
+    missing = sum(EXPECTED.values()) - writes
+    assert missing <= told_unknown, "an effect that never happened was reported as done"
+    assert len(ended) + told_unknown >= len(started)
+
+
+async def test_the_golden_run_has_its_moments() -> None:
+    moments = await all_moments()
+    assert len(moments) >= 40
+    assert moments.count("before commit") == moments.count("after commit") >= 12
+    assert {"before pay", "after pay", "before refund", "after tag"} <= set(moments)
+
+
+@pytest.mark.parametrize("resumers", [1, 2], ids=["one-resumer", "two-resumers"])
+async def test_after_a_crash_at_any_moment_the_run_ends_and_no_write_is_done_twice(resumers: int) -> None:
+    moments = await all_moments()
+    for moment in range(1, len(moments) + 1):
+        store, effects = MemoryStore(), Effects()
+        await crashed_at(moment, store, effects)
+        finished: list[RunState] = []
+
+        async def resume(store: MemoryStore = store, effects: Effects = effects, out: Any = finished) -> None:
+            from agentkit import SessionConflict
+
+            try:
+                out.append(await to_the_end(store.session("s"), effects))
+            except SessionConflict:
+                return
+
+        async with anyio.create_task_group() as group:
+            for _ in range(resumers):
+                group.start_soon(resume)
+        assert len(finished) >= 1, f"moment {moment}: {moments[moment - 1]}"
+        check_nothing_lost(await store.session("s").load(), effects)
+
+
+async def test_after_two_crashes_in_a_row_the_run_still_ends() -> None:
+    moments = await all_moments()
+    for first in range(1, len(moments) + 1, 3):
+        for second in range(1, 13, 3):
+            store, effects = MemoryStore(), Effects()
+            await crashed_at(first, store, effects)
+            await crashed_at(second, store, effects)
+            check_nothing_lost(await to_the_end(store.session("s"), effects), effects)
+
+
+async def test_from_every_prefix_of_the_journal_the_run_ends_in_a_sendable_history() -> None:
+    whole, effects = MemoryStore(), Effects()
+    await to_the_end(whole.session("s"), effects)
+    rows = await whole.load("s")
+    for length in range(1, len(rows)):
+        store = MemoryStore()
+        await store.append("s", 0, rows[:length])
+        state = await store.session("s").load()
+        check_invariants(state)
+        ended = await to_the_end(store.session("s"), Effects())
+        check_invariants(ended)
+        assert ended.final is not None
