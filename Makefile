@@ -1,4 +1,4 @@
-.PHONY: fmt lint types test slow docs bench ci
+.PHONY: fmt lint types test slow long docs bench ci
 
 fmt:
 	ruff format .
@@ -18,6 +18,9 @@ test:
 
 slow:
 	pytest -m slow
+
+long:
+	KILLS=200 RACES=200 pytest -m slow tests/faults --timeout 3600
 
 docs:
 	mkdocs build --strict

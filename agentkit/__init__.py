@@ -34,7 +34,7 @@ from .errors import (
     ToolError,
     ToolFailed,
 )
-from .journal import MemoryStore, RunState, Session, SQLiteStore, Store, Waiting
+from .journal import MemoryStore, PostgresStore, RunState, Session, SQLiteStore, Store, Waiting
 from .models import (
     FunctionModel,
     Model,
@@ -99,6 +99,7 @@ __all__ = [
     "OutputInvalid",
     "OutputTruncated",
     "PartialOutput",
+    "PostgresStore",
     "Profile",
     "ProtocolError",
     "RateLimited",

@@ -4,6 +4,10 @@ import os
 
 import pytest
 
+from tests.postgres import dsn, postgres_server
+
+__all__ = ["dsn", "postgres_server"]  # fixtures are found here
+
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:

@@ -17,7 +17,7 @@ NAMES = """
 Agent AgentChanged AgentKitError AuthenticationFailed BadRequest ChatClient ChatCompletion ChatRequest ConfigurationError
 ConnectionFailed ContentFiltered Context ContextOverflow Event FunctionModel GuardrailTripped LimitReached Limits
 MemoryStore Middleware Model ModelCall ModelError ModelRefused OfflineModel OutputInvalid OutputTruncated PartialOutput
-Profile ProtocolError RateLimited ReasoningDelta RefusalDelta RemoteModel Restarted RunCall RunFinished RunResult
+PostgresStore Profile ProtocolError RateLimited ReasoningDelta RefusalDelta RemoteModel Restarted RunCall RunFinished RunResult
 RunStarted RunState RunStream SQLiteStore ScriptedModel ServerFailed Session SessionConflict Settings StatusError StillWaiting Store StoreError
 StreamInterrupted StreamTruncated SyncRunStream TextDelta Timeout Tool ToolError ToolFailed ToolFinished ToolProgress ToolProposed
 ToolResult ToolRun ToolStarted Usage Waiting event_json model_from_environment tool

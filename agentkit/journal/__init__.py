@@ -26,6 +26,7 @@ from .entry import (
 )
 from .fold import fingerprint
 from .history import mended
+from .postgres import PostgresStore
 from .session import MemoryStore, Session
 from .sqlite import SQLiteStore
 from .state import RunState
@@ -48,6 +49,7 @@ __all__ = [
     "Nested",
     "Ownership",
     "Phase",
+    "PostgresStore",
     "Result",
     "Resumed",
     "Rewound",

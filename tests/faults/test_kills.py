@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from agentkit import RunState, SQLiteStore
+from agentkit import PostgresStore, RunState, SQLiteStore
 from tests.invariants import check_invariants
 
 from .golden import EXPECTED, WRITES
@@ -23,8 +23,14 @@ KILLS = int(os.environ.get("KILLS", "20"))  # `make long` does 200
 RACES = int(os.environ.get("RACES", "10"))
 
 
-def started(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.faults.worker", str(folder / "s.db"), str(folder / "effects")]
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """What the worker takes as its database."""
+    return str(request.getfixturevalue("dsn")) if request.param == "postgres" else str(tmp_path / "s.db")
+
+
+def started(database: str, folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.faults.worker", database, str(folder / "effects")]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     assert process.stdout is not None
@@ -45,10 +51,11 @@ def finished(process: subprocess.Popen[str], *codes: int) -> None:
     assert process.returncode in codes, errors
 
 
-def checked(folder: Path) -> RunState:
+def checked(database: str, folder: Path) -> RunState:
     async def load() -> RunState:
-        async with SQLiteStore(folder / "s.db") as store:
-            return await store.session("s").load()
+        kind = PostgresStore if database.startswith("postgresql:") else SQLiteStore
+        async with kind(database) as store:
+            return await store.session(folder.name).load()
 
     state = anyio.run(load)
     check_invariants(state)
@@ -65,34 +72,34 @@ def checked(folder: Path) -> RunState:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_killed_at_random_times_the_run_ends_with_every_write_done_at_most_once(tmp_path: Path) -> None:
+def test_killed_at_random_times_the_run_ends_with_every_write_done_at_most_once(database: str, tmp_path: Path) -> None:
     times = random.Random(7)
     done_by_then = 0
     for number in range(KILLS):
         folder = tmp_path / str(number)
         folder.mkdir()
         for _ in range(times.randint(1, 3)):
-            process = started(folder)
+            process = started(database, folder)
             go(process)
             time.sleep(times.uniform(0, 0.25))  # the moment of the kill
             process.kill()
             process.communicate()
             done_by_then += process.returncode == 0
-        last = started(folder)
+        last = started(database, folder)
         go(last)
         finished(last, 0)
-        checked(folder)
+        checked(database, folder)
     assert done_by_then < KILLS, "the kills came too late to show anything"
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_of_two_processes_that_resume_one_run_one_acts_at_a_time(tmp_path: Path) -> None:
+def test_of_two_processes_that_resume_one_run_one_acts_at_a_time(database: str, tmp_path: Path) -> None:
     conflicts = 0
     for number in range(RACES):
         folder = tmp_path / str(number)
         folder.mkdir()
-        process, *pair = [started(folder) for _ in range(3)]
+        process, *pair = [started(database, folder) for _ in range(3)]
         go(process)
         time.sleep(0.08)
         process.kill()
@@ -103,5 +110,5 @@ def test_of_two_processes_that_resume_one_run_one_acts_at_a_time(tmp_path: Path)
         codes = sorted(one.returncode for one in pair)
         assert codes in ([0, 0], [0, 3])
         conflicts += codes == [0, 3]
-        checked(folder)
+        checked(database, folder)
     assert conflicts > 0

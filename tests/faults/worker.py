@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio
 
-from agentkit import Context, SessionConflict, SQLiteStore
+from agentkit import Context, PostgresStore, SessionConflict, SQLiteStore
 from tests.faults.golden import Effects, decided, golden_agent
 
 PAUSE = 0.01  # seconds that an effect takes, so that kills and rivals meet a run in its middle
@@ -35,8 +35,9 @@ class FileEffects(Effects):
 
 async def work(database: str, effects: Path) -> None:
     agent = golden_agent(FileEffects(effects))
-    async with SQLiteStore(database) as store:
-        session = store.session("s")
+    kind = PostgresStore if database.startswith("postgresql:") else SQLiteStore
+    async with kind(database) as store:
+        session = store.session(effects.parent.name)
         state = await session.load()
         result = await agent.run(None if state.entries else "go", session=session)
         while result.status == "waiting":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +11,32 @@ import anyio
 import pytest
 
 from agentkit import Agent, ConfigurationError, MemoryStore, RunState, ScriptedModel, Session, SessionConflict, tool
-from agentkit.journal import Ownership, Rewound, SQLiteStore
+from agentkit.journal import Ownership, PostgresStore, Rewound, SQLiteStore
 from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.anyio
 
-STORES = ["memory", "sqlite"]
+STORES = ["memory", "sqlite", "postgres"]
 ROWS = [b'{"a":1}', '{"b":"größe"}'.encode(), b"{}"]
 
 
-@asynccontextmanager
-async def opened(kind: str, folder: Path) -> AsyncGenerator[Any]:
-    if kind == "memory":
-        yield MemoryStore()
-    else:
-        async with SQLiteStore(folder / "journals.db") as store:
+Opened = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+@pytest.fixture(params=STORES)
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
+    """Opens an empty store of each kind."""
+    dsn = request.getfixturevalue("dsn") if request.param == "postgres" else ""
+
+    @asynccontextmanager
+    async def open_() -> AsyncGenerator[Any]:
+        if request.param == "memory":
+            yield MemoryStore()
+            return
+        async with PostgresStore(dsn) if dsn else SQLiteStore(tmp_path / "journals.db") as store:
             yield store
+
+    return open_
 
 
 @tool
@@ -35,9 +45,8 @@ async def pay(amount: int) -> str:
     return f"paid {amount}"
 
 
-@pytest.mark.parametrize("kind", STORES)
-async def test_entries_are_appended_at_their_position_alone(kind: str, tmp_path: Path) -> None:
-    async with opened(kind, tmp_path) as store:
+async def test_entries_are_appended_at_their_position_alone(opened: Opened) -> None:
+    async with opened() as store:
         assert await store.load("a") == []
         await store.append("a", 0, ROWS[:2])
         await store.append("a", 2, ROWS[2:])
@@ -51,8 +60,7 @@ async def test_entries_are_appended_at_their_position_alone(kind: str, tmp_path:
         assert await store.load("a") == ROWS
 
 
-@pytest.mark.parametrize("kind", STORES)
-async def test_of_many_writers_at_one_position_one_wins(kind: str, tmp_path: Path) -> None:
+async def test_of_many_writers_at_one_position_one_wins(opened: Opened) -> None:
     won: list[int] = []
 
     async def write(store: Any, number: int) -> None:
@@ -62,7 +70,7 @@ async def test_of_many_writers_at_one_position_one_wins(kind: str, tmp_path: Pat
             return
         won.append(number)
 
-    async with opened(kind, tmp_path) as store:
+    async with opened() as store:
         async with anyio.create_task_group() as group:
             for number in range(20):
                 group.start_soon(write, store, number)
@@ -70,9 +78,8 @@ async def test_of_many_writers_at_one_position_one_wins(kind: str, tmp_path: Pat
         assert await store.load("a") == [b'{"n":%d}' % won[0]] * 3
 
 
-@pytest.mark.parametrize("kind", STORES)
-async def test_journals_are_listed_newest_first_and_forgotten(kind: str, tmp_path: Path) -> None:
-    async with opened(kind, tmp_path) as store:
+async def test_journals_are_listed_newest_first_and_forgotten(opened: Opened) -> None:
+    async with opened() as store:
         assert await store.journals() == []
         for name in ("a", "b", "c"):
             await store.append(name, 0, ROWS[:1])
@@ -85,21 +92,18 @@ async def test_journals_are_listed_newest_first_and_forgotten(kind: str, tmp_pat
         assert await store.load("c") == ROWS
 
 
-@pytest.mark.parametrize("kind", STORES)
-async def test_names_are_data_and_nothing_else(kind: str, tmp_path: Path) -> None:
+async def test_names_are_data_and_nothing_else(opened: Opened) -> None:
     names = ["'; DROP TABLE entries; --", "../../etc/passwd", "größe 🦉", "%", "a\\b"]
-    async with opened(kind, tmp_path) as store:
+    async with opened() as store:
         for number, name in enumerate(names):
             await store.append(name, 0, [b'{"n":%d}' % number])
         for number, name in enumerate(names):
             assert await store.load(name) == [b'{"n":%d}' % number]
         assert sorted(await store.journals()) == sorted(names)
-    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("journals.db")] == []
 
 
-@pytest.mark.parametrize("kind", STORES)
-async def test_a_journal_has_one_living_owner(kind: str, tmp_path: Path) -> None:
-    async with opened(kind, tmp_path) as store:
+async def test_a_journal_has_one_living_owner(opened: Opened) -> None:
+    async with opened() as store:
         assert isinstance(store, Ownership)
         async with store.hold("a"), store.hold("b"):
             with pytest.raises(SessionConflict, match=r"in the hands of a run that lives .*take_over=True"):
@@ -112,9 +116,8 @@ async def test_a_journal_has_one_living_owner(kind: str, tmp_path: Path) -> None
         assert await store.journals() == []
 
 
-@pytest.mark.parametrize("kind", STORES)
-async def test_a_conversation_goes_on_where_it_was(kind: str, tmp_path: Path) -> None:
-    async with opened(kind, tmp_path) as store:
+async def test_a_conversation_goes_on_where_it_was(opened: Opened) -> None:
+    async with opened() as store:
         session: Session = store.session("user-42")
         agent = Agent(ScriptedModel([[("pay", {"amount": 5})], "paid", "you paid 5"]), tools=[pay])
         await agent.run("pay 5", session=session)
@@ -127,9 +130,8 @@ async def test_a_conversation_goes_on_where_it_was(kind: str, tmp_path: Path) ->
         assert len((await session.export()).splitlines()) == len(await session.entries()) == state.saved
 
 
-@pytest.mark.parametrize("kind", STORES)
-async def test_a_fork_goes_its_own_way(kind: str, tmp_path: Path) -> None:
-    async with opened(kind, tmp_path) as store:
+async def test_a_fork_goes_its_own_way(opened: Opened) -> None:
+    async with opened() as store:
         session: Session = store.session("a")
         agent = Agent(ScriptedModel(["one", "two"]))
         await agent.run("1", session=session)
@@ -146,9 +148,8 @@ async def test_a_fork_goes_its_own_way(kind: str, tmp_path: Path) -> None:
             await session.fork(999)
 
 
-@pytest.mark.parametrize("kind", STORES)
-async def test_rewinding_is_an_entry_and_deletes_nothing(kind: str, tmp_path: Path) -> None:
-    async with opened(kind, tmp_path) as store:
+async def test_rewinding_is_an_entry_and_deletes_nothing(opened: Opened) -> None:
+    async with opened() as store:
         session: Session = store.session("a")
         agent = Agent(ScriptedModel(["one", "two", "three"]))
         await agent.run("1", session=session)
@@ -170,10 +171,7 @@ async def test_an_id_that_cannot_be_is_refused(id: str) -> None:
         MemoryStore().session(id)
 
 
-@pytest.mark.parametrize("kind", STORES)
-async def test_a_second_run_beside_a_living_one_conflicts_at_once_and_nothing_is_called_unknown(
-    kind: str, tmp_path: Path
-) -> None:
+async def test_a_second_run_beside_a_living_one_conflicts_at_once_and_nothing_is_called_unknown(opened: Opened) -> None:
     paid: list[int] = []
     began, go_on = anyio.Event(), anyio.Event()
 
@@ -185,7 +183,7 @@ async def test_a_second_run_beside_a_living_one_conflicts_at_once_and_nothing_is
         paid.append(amount)
         return "paid"
 
-    async with opened(kind, tmp_path) as store:
+    async with opened() as store:
         agent = Agent(ScriptedModel([[("slowly", {"amount": 5})], "done"]), tools=[slowly])
         results: list[Any] = []
 
@@ -206,8 +204,7 @@ async def test_a_second_run_beside_a_living_one_conflicts_at_once_and_nothing_is
         assert state.waiting == ()
 
 
-@pytest.mark.parametrize("kind", STORES)
-async def test_taking_over_fences_the_old_owner_and_its_late_result_is_in_its_error(kind: str, tmp_path: Path) -> None:
+async def test_taking_over_fences_the_old_owner_and_its_late_result_is_in_its_error(opened: Opened) -> None:
     paid: list[int] = []
     began, go_on = anyio.Event(), anyio.Event()
 
@@ -219,7 +216,7 @@ async def test_taking_over_fences_the_old_owner_and_its_late_result_is_in_its_er
         paid.append(amount)
         return "paid by the old owner"
 
-    async with opened(kind, tmp_path) as store:
+    async with opened() as store:
         agent = Agent(ScriptedModel([[("slowly", {"amount": 5})], "done"]), tools=[slowly])
         errors: list[SessionConflict] = []
 
