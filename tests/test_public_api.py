@@ -29,8 +29,8 @@ KEYWORDS: dict[Any, str] = {
     Agent.run_sync: "input deps session settings limits middleware take_over",
     Agent.stream: "input deps session settings limits middleware take_over",
     Agent.stream_sync: "input deps session settings limits middleware take_over",
-    tool: "function effect approval timeout max_failures strict max_result thread lock when untrusted name description",
-    Tool.from_schema: "name description parameters function effect approval timeout max_failures strict max_result thread lock when untrusted",
+    tool: "function effect approval expires timeout max_failures strict max_result thread lock when untrusted name description",
+    Tool.from_schema: "name description parameters function effect approval expires timeout max_failures strict max_result thread lock when untrusted",
     Context: "deps run_id agent call_id idempotency_key attempt messages usage progress",
     RemoteModel: "name base_url api_key headers timeout retries proxy trust_env client profile transport",
     ChatClient: "base_url api_key transport http headers timeout retries proxy trust_env verify allow_http",
@@ -46,12 +46,12 @@ OPTIONS: dict[str, Any] = {"RunOptions": RunOptions, "AgentOptions": AgentOption
 EVENTS: dict[str, str] = {
     "RunStarted": "run_id agent", "TextDelta": "text choice", "ReasoningDelta": "text choice", "RefusalDelta": "text choice",
     "PartialOutput": "value choice", "ToolProposed": "call", "ToolStarted": "call", "ToolProgress": "call message done total",
-    "ToolFinished": "call result", "AgentChanged": "agent", "Waiting": "call tool arguments why", "Restarted": "reason",
+    "ToolFinished": "call result", "AgentChanged": "agent", "Waiting": "call tool arguments why expires", "Restarted": "reason",
     "RunFinished": "status",
 }  # fmt: skip
 READ: dict[type, str] = {
     RunResult: "output status stopped_by waiting messages new_messages usage state completions confidence agent abandoned",
-    Tool: "name description parameters strict effect approval timeout max_failures max_result lock when untrusted schema digest",
+    Tool: "name description parameters strict effect approval expires timeout max_failures max_result lock when untrusted schema digest",
     RunState: "messages new_messages waiting usage agent run_id",
 }
 

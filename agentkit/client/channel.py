@@ -17,7 +17,7 @@ class Channel(Generic[T]):
     def __init__(self, bound: int = BOUND) -> None:
         self._items: deque[T] = deque()
         self._bound = bound
-        self._closed = False
+        self.closed = False
         self._error: Exception | None = None
         self._reader: anyio.Event | None = None  # set when the reader should look again
         self._writer: anyio.Event | None = None
@@ -32,7 +32,7 @@ class Channel(Generic[T]):
 
     async def close(self, error: Exception | None = None) -> None:
         """No more items; the reader gets what is left, then the error or the end."""
-        self._closed, self._error = True, error
+        self.closed, self._error = True, error
         self._wake_reader()
 
     def _wake_reader(self) -> None:
@@ -45,7 +45,7 @@ class Channel(Generic[T]):
 
     async def __anext__(self) -> T:
         while not self._items:
-            if self._closed:
+            if self.closed:
                 if self._error is not None:
                     error, self._error = self._error, None
                     raise error

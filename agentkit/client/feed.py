@@ -9,6 +9,8 @@ from typing import Generic, Self, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
+from agentkit.errors import ConfigurationError
+
 from .channel import Channel
 
 T = TypeVar("T")
@@ -57,6 +59,11 @@ class Feed(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
+        if self._group is None and not self._channel.closed:  # nobody is there to tell anything: it would wait forever
+            raise ConfigurationError(
+                "a stream was read outside its block: write `async with agent.stream(...) as run:` "
+                "and `async for event in run:` inside it"
+            )
         return await self._channel.__anext__()
 
 

@@ -28,6 +28,7 @@ from .fold import fingerprint
 from .history import mended
 from .postgres import PostgresStore
 from .session import MemoryStore, Session
+from .signing import sign, verify
 from .sqlite import SQLiteStore
 from .state import RunState
 from .store import Ownership, Store
@@ -69,4 +70,6 @@ __all__ = [
     "idempotency_key",
     "load_entry",
     "mended",
+    "sign",
+    "verify",
 ]

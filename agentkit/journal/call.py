@@ -105,12 +105,14 @@ class Waiting:
     """A call that waits for somebody outside: for an approval, a result, or a word about its unknown outcome.
 
     `call` is its identity, with the calls above it for an agent that runs as a tool: `0.1` or `0.1/2.0`.
+    `expires`: seconds since 1970; what is approved after that does not run.
     """
 
     call: str
     tool: str
     arguments: str
     why: Why
+    expires: float | None = None
 
 
 def idempotency_key(run_id: str, ref: str, name: str, arguments: str) -> str:

@@ -72,6 +72,7 @@ class Admitted:
     wants: Literal["", "approval", "external"] = ""
     nested: bool = False  # an agent as a tool: its journal lives inside this one
     repairs: tuple[str, ...] = ()
+    expires: float | None = None  # seconds since 1970: an approval after that counts as a denial
     kind: Literal["admitted"] = "admitted"
     __pydantic_config__ = _CLOSED
 

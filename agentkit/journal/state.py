@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
@@ -97,10 +97,11 @@ class RunState:
         for call in self.calls.values():
             phase = call.phase
             if phase in ("approval", "external", "unknown"):
-                found.append(Waiting(call.ref, call.name, call.arguments, phase))
+                expires = call.admitted.expires if call.admitted is not None and phase == "approval" else None
+                found.append(Waiting(call.ref, call.name, call.arguments, phase, expires))
             elif call.child is not None and phase != "done":
                 inner = call.child.waiting
-                found += [Waiting(f"{call.ref}/{w.call}", w.tool, w.arguments, w.why) for w in inner]
+                found += [replace(waiting, call=f"{call.ref}/{waiting.call}") for waiting in inner]
         return tuple(found)
 
     def approve(self, call: Waiting | str, arguments: dict[str, object] | None = None) -> RunState:

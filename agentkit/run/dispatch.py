@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import time
 from typing import Any, Literal
 
 import anyio
@@ -71,9 +72,9 @@ async def _admit(run: Run, call: Call) -> Entry:
     if tool.runs_elsewhere or approval:
         wants = "external" if tool.runs_elsewhere else "approval"
     nested = team_of(tool) is not None
-    return Admitted(
-        call.ref, arguments.json, tool.effect, tool.digest if wants else "", wants, nested, arguments.repairs
-    )
+    digest = tool.digest if wants else ""
+    expires = time.time() + tool.expires if wants == "approval" and tool.expires is not None else None
+    return Admitted(call.ref, arguments.json, tool.effect, digest, wants, nested, arguments.repairs, expires)
 
 
 def _no_such_tool(name: str, names: list[str]) -> str:
@@ -93,6 +94,8 @@ async def _still_valid(run: Run, call: Call) -> bool:
     problem: Result | None = None
     if tool is None or admitted is None:
         problem = Result(call.ref, "error", f"the tool {call.name!r} is gone")
+    elif admitted.expires is not None and time.time() > admitted.expires:
+        problem = Result(call.ref, "denied", "denied: the approval came too late")
     elif admitted.digest and tool.digest != admitted.digest:
         problem = Result(call.ref, "denied", "denied: the tool changed after the call was approved")
     else:

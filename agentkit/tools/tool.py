@@ -41,15 +41,16 @@ class SchemaOptions(TypedDict, total=False):
     """What a tool of any kind may be told, with its type.
 
     effect: "read" (may start early and run twice), "idempotent" (may run again after a crash), "write" (the default:
-    at most once). approval: True, or a predicate of (ctx, **arguments). timeout: seconds. max_failures: failures in a
-    row that are answered to the model; the next ends the run. strict: None (when the schema can be), True, False.
-    max_result: characters the model reads. thread: False runs a sync function on the loop. lock: calls of equal lock
-    text, a format string over the arguments, run one at a time in call order. when: a predicate of ctx that offers the
-    tool. untrusted: its results come from outside.
+    at most once). approval: True, or a predicate of (ctx, **arguments). expires: seconds in which it must be given.
+    timeout: seconds. max_failures: failures in a row that are answered to the model; the next ends the run. strict:
+    None (when the schema can be), True, False. max_result: characters the model reads. thread: False runs a sync
+    function on the loop. lock: calls of equal lock text, a format string over the arguments, run one at a time in call
+    order. when: a predicate of ctx that offers the tool. untrusted: its results come from outside.
     """
 
     effect: Effect
     approval: bool | Predicate
+    expires: float | None
     timeout: float | None
     max_failures: int
     strict: bool | None
@@ -82,6 +83,7 @@ class Tool(Generic[P, R]):
         deps_type: Any = None,
         effect: Effect = "write",
         approval: bool | Predicate = False,
+        expires: float | None = None,
         timeout: float | None = None,
         max_failures: int = 3,
         strict: bool | None = None,
@@ -97,7 +99,7 @@ class Tool(Generic[P, R]):
         self.place = _place(function, name)
         self.context, self.deps_type = context, deps_type
         self.effect: Effect = effect
-        self.approval, self.timeout = approval, timeout
+        self.approval, self.expires, self.timeout = approval, expires, timeout
         self.max_failures, self.max_result, self.lock = max_failures, max_result, lock
         self.when, self.untrusted = when, untrusted
         self.runs_elsewhere = function is None
@@ -116,8 +118,9 @@ class Tool(Generic[P, R]):
             )
         if not isinstance(self.approval, bool) and not callable(self.approval):
             raise ConfigurationError(f"{self.place}: approval={self.approval!r}; use True, or a function of ctx")
-        if self.timeout is not None and self.timeout <= 0:
-            raise ConfigurationError(f"{self.place}: timeout={self.timeout!r}; use seconds above 0, or None")
+        for name, seconds in (("timeout", self.timeout), ("expires", self.expires)):
+            if seconds is not None and seconds <= 0:
+                raise ConfigurationError(f"{self.place}: {name}={seconds!r}; use seconds above 0, or None")
         if self.effect not in ("read", "idempotent", "write"):
             raise ConfigurationError(f"{self.place}: effect={self.effect!r}; use 'read', 'idempotent' or 'write'")
         for _, field, _, _ in string.Formatter().parse(lock or ""):
