@@ -112,14 +112,15 @@ def _message(answer: Answer, turn: int) -> Json:
 async def tell_in_pieces(completion: ChatCompletion, on_chunk: OnChunk) -> ChatCompletion:
     """Tell a completion as a stream of small chunks, and return what they add up to."""
     partial = PartialCompletion(len(completion.choices))
-    for chunk in _chunks(completion):
+    for chunk in chunks_of(completion):
         partial.add(chunk)
         await on_chunk(chunk, partial)
     partial.done()
     return partial.completion()
 
 
-def _chunks(completion: ChatCompletion) -> Iterator[Json]:
+def chunks_of(completion: ChatCompletion) -> Iterator[Json]:
+    """The completion as the chunks of a stream, its texts and arguments in small pieces."""
     body = completion.to_json()
     usage = body.pop("usage", None)
     choices = body.pop("choices")

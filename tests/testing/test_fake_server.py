@@ -1,0 +1,109 @@
+"""The strict server and the invariants that ship with the package: they must be able to fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agentkit import Agent, BadRequest, ChatClient, ChatRequest, RemoteModel, RunState, ServerFailed, tool
+from agentkit.chat import UserMessage
+from agentkit.testing import FakeServer, check_invariants, strict_problem
+
+pytestmark = pytest.mark.anyio
+
+CALL: dict[str, Any] = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+USER: dict[str, Any] = {"role": "user", "content": "hi"}
+
+
+def asked(*messages: dict[str, Any]) -> dict[str, Any]:
+    return {"model": "m", "messages": [USER, *messages]}
+
+
+def said(*calls: dict[str, Any]) -> dict[str, Any]:
+    return {"role": "assistant", "content": None, "tool_calls": list(calls)}
+
+
+def result(id: str = "c1") -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": id, "content": "ok"}
+
+
+@tool
+async def f() -> str:
+    """F."""
+    return "ok"
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+async def test_a_whole_run_against_the_fake_server(streamed: bool) -> None:
+    with FakeServer([[("f", {}), ("f", {})], "done"]) as server:
+        agent = Agent(RemoteModel("m", base_url=server.base_url), tools=[f])
+        if streamed:
+            async with agent.stream("go") as run:
+                ended = await run.finish()
+        else:
+            ended = await agent.run("go")
+        assert ended.output == "done"
+        assert server.problems == []
+        assert [m["role"] for m in server.requests[1]["messages"]] == ["user", "assistant", "tool", "tool"]
+        check_invariants(ended)
+
+
+async def test_errors_by_status_and_by_refusal() -> None:
+    with FakeServer([503, "done"]) as server, pytest.raises(ServerFailed) as raised:
+        await Agent(RemoteModel("m", base_url=server.base_url, retries=0)).run("go")
+    check_invariants(raised.value)
+    with (
+        FakeServer(lambda request: "hi") as server,
+        pytest.raises(BadRequest, match="results of \\['c1'\\] are missing"),
+    ):
+        client = ChatClient(server.base_url)
+        request = ChatRequest(model="m", messages=(UserMessage(content="hi"),))
+        await client.complete(request, body=str(asked(said(CALL))).replace("'", '"').replace("None", "null").encode())
+
+
+TAKEN = [
+    asked(),
+    {"model": "m", "messages": [{"role": "system", "content": "s"}, {"role": "developer", "content": "d"}, USER]},
+    asked(said(CALL), result(), {"role": "assistant", "content": "done"}, USER),
+    asked(said(CALL, {**CALL, "id": "c2"}), result(), result("c2")),
+]
+REFUSED = [
+    ({"model": "m", "messages": []}, "messages"),
+    ({**asked(), "temperature": 3}, "temperature"),
+    (asked(said(CALL)), "the results of ['c1'] are missing"),
+    (asked(result()), "no result was due"),
+    (asked(said(CALL), USER), "a user message where the results of ['c1'] were due"),
+    (asked(said(CALL, {**CALL, "id": "c2"}), result("c2"), result()), "where ['c1'] was due"),
+    (asked(said(CALL), result(), result()), "no result was due"),
+    (asked(said(CALL, CALL), result(), result()), "not each their own"),
+    (asked(said({**CALL, "id": ""}), result("")), "not each their own"),
+    (asked(said({**CALL, "function": {"name": "a.b", "arguments": "{}"}}), result()), "no name of a function"),
+    (asked(said({**CALL, "function": {"name": "f", "arguments": "{"}}), result()), "no JSON object"),
+    (asked({"role": "system", "content": "late"}), "after the conversation began"),
+    (asked(said(CALL), {**result(), "content": [{"type": "text", "text": "x"}]}), "is one text"),
+]
+
+
+@pytest.mark.parametrize("request_", TAKEN)
+def test_what_a_strict_server_takes(request_: dict[str, Any]) -> None:
+    assert strict_problem(request_) is None
+
+
+@pytest.mark.parametrize(("request_", "problem"), REFUSED)
+def test_what_a_strict_server_refuses(request_: dict[str, Any], problem: str) -> None:
+    assert problem in (strict_problem(request_) or "")
+
+
+async def test_the_invariants_fail_for_a_state_that_breaks_them() -> None:
+    class Broken(RunState):
+        @property
+        def messages(self) -> Any:
+            return super().messages[:2]
+
+    with FakeServer([[("f", {})], "done"]) as server:
+        ended = await Agent(RemoteModel("m", base_url=server.base_url), tools=[f]).run("go")
+    check_invariants(ended.state)
+    broken = Broken(**ended.state.__dict__)
+    with pytest.raises(AssertionError, match=r"the calls \['call_0_0'\] are followed by \[\]"):
+        check_invariants(broken)
