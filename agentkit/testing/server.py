@@ -81,7 +81,7 @@ class FakeServer:
     def _next(self, request: Json) -> Answer | int:
         if self._function is not None:
             return self._function(request)
-        said, answers = sum(message["role"] == "assistant" for message in request["messages"]), self._answers
+        answers, said = self._answers, [message["role"] for message in request["messages"]].count("assistant")
         if said >= len(answers):
             raise ConfigurationError(f"FakeServer has {len(answers)} answers, and was asked for answer {said + 1}")
         return answers[said]
