@@ -3,7 +3,29 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from agentkit import Agent, Context, Event, Limits, RunResult, RunState, Settings, TextDelta, Tool, Waiting, tool
+from agentkit import (
+    Agent,
+    ChatClient,
+    ChatRequest,
+    Context,
+    Event,
+    FunctionModel,
+    Limits,
+    Middleware,
+    Model,
+    RemoteModel,
+    RunResult,
+    RunState,
+    ScriptedModel,
+    Session,
+    Settings,
+    SQLiteStore,
+    TextDelta,
+    Tool,
+    ToolFinished,
+    Waiting,
+    tool,
+)
 
 
 @dataclass
@@ -102,6 +124,68 @@ async def wrong_runs(plain: Agent[None, int], wanting: Agent[Shop, int]) -> None
     wanting.stream("hi", deps=3)  # error
     plain.run_sync("hi").output.upper()  # error
     (await wanting.run("hi", deps=Shop("a"))).output.name  # error
+
+
+async def wrong_streams(plain: Agent[None, int], wanting: Agent[Shop, int]) -> None:
+    plain.run("hi").output  # error
+    await plain.run_sync("hi")  # error
+    await plain.stream("hi")  # error
+    with plain.stream("hi"):  # error
+        pass
+    async with plain.stream_sync("hi"):  # error
+        pass
+    wanting.stream_sync("hi")  # error
+    async with plain.stream("hi") as run:
+        for event in run:  # error
+            print(event)
+        async for text in run.text():
+            print(text.upper(), text.text)  # error
+        run.result.output.upper()  # error
+        run.finish().output  # error
+        run.state.messages  # error
+    with plain.stream_sync("hi") as sync_run:
+        await sync_run.finish()  # error
+
+
+class Wordless:
+    async def complete(self, request: ChatRequest) -> str:
+        return request.model
+
+
+class Quiet(Middleware):
+    async def around_tool(self, call: str) -> object:  # error
+        return call
+
+
+def answer(request: ChatRequest) -> int:
+    return len(request.messages)
+
+
+async def wrong_models(client: ChatClient) -> None:
+    RemoteModel()  # error
+    RemoteModel("m", url="https://host/v1")  # error
+    RemoteModel("m", "https://host/v1")  # error
+    RemoteModel("m", base_url=8080)  # error
+    RemoteModel("m", timeout=30)  # error
+    RemoteModel("m", client="https://host/v1")  # error
+    ScriptedModel("hi", "there")  # error
+    ScriptedModel([3])  # error
+    FunctionModel(answer)  # error
+    Agent(Wordless())  # error
+    Agent("offline", middleware=[Wordless()])  # error
+    ChatClient("https://host/v1", verify="no")  # error
+    client.complete(ChatRequest(model="m", messages=())).choices  # error
+    model: Model = RemoteModel  # error
+    print(model)
+
+
+def wrong_values(finished: ToolFinished, session: Session) -> None:
+    finished.result.text  # error
+    finished.call.arguments["city"]  # error
+    SQLiteStore("runs.db").session(7)  # error
+    session.load().messages  # error
+    Limits(turns="20")  # error
+    Context(shop=3)  # error
 
 
 def wrong_results(result: RunResult[int | None], state: RunState, waiting: Waiting, event: Event) -> None:
