@@ -136,8 +136,8 @@ async def wrong_streams(plain: Agent[None, int], wanting: Agent[Shop, int]) -> N
         pass
     wanting.stream_sync("hi")  # error
     async with plain.stream("hi") as run:
-        for event in run:  # error
-            print(event)
+        for _ in run:  # error
+            pass
         async for text in run.text():
             print(text.upper(), text.text)  # error
         run.result.output.upper()  # error
