@@ -22,6 +22,8 @@ WORDS = {
         "denied",
         "refunded: 49.0 for order 7, 0.0 for order 8",
     ],
+    "07_killed_and_resumed.py": ["transferring ...", "killed", "the outcome is unknown", "bank:   ['850.00 to rent']"],
+    "08_external_tool.py": ['for the warehouse: {"article":"blue mug"}', "three left, on the top shelf"],
 }
 
 
