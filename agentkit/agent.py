@@ -13,11 +13,11 @@ from anyio.from_thread import start_blocking_portal
 from typing_extensions import TypeForm, Unpack
 
 from agentkit.chat import Settings
-from agentkit.errors import ConfigurationError, refuse_unknown_keywords
+from agentkit.errors import ConfigurationError
 from agentkit.journal import Session
 from agentkit.models import Model, resolve
 from agentkit.run.around import Middleware
-from agentkit.run.checks import check_kinds, check_spec
+from agentkit.run.checks import check_kinds, check_spec, in_list, refuse_keywords
 from agentkit.run.input import RunInput, begin
 from agentkit.run.limits import Limits
 from agentkit.run.loop import execute, run_child
@@ -67,6 +67,9 @@ class RunOptions(TypedDict, total=False):
     take_over: bool
 
 
+_KEYWORDS = ("model", "deps", "output", *AgentOptions.__annotations__)
+
+
 class Agent(Generic[Deps, Out]):
     """A model, tools and instructions; `run` answers with them.
 
@@ -109,7 +112,9 @@ class Agent(Generic[Deps, Out]):
         middleware: Sequence[Middleware] = (),
         early_start: bool | None = None,
         choose: Choose = "first",
+        **unknown: object,
     ) -> None:
+        refuse_keywords("Agent", unknown, _KEYWORDS)
         spec = AgentSpec(
             model=resolve(model),
             name=name,
@@ -117,10 +122,10 @@ class Agent(Generic[Deps, Out]):
             tools=tools_of(tools),
             output_type=output,
             deps_type=deps,
-            settings=settings or Settings(),
-            limits=limits or Limits(),
+            settings=Settings() if settings is None else settings,
+            limits=Limits() if limits is None else limits,
             handoffs=_specs(handoffs),
-            middleware=tuple(middleware),
+            middleware=in_list(f"agent {name!r}", "middleware", middleware),
             early_start=early_start,
             choose=choose,
         )
@@ -157,7 +162,7 @@ class Agent(Generic[Deps, Out]):
             "early_start": spec.early_start,
             "choose": spec.choose,
         }
-        refuse_unknown_keywords("agent.replace", changes, (*fields, "handoffs"))
+        refuse_keywords("agent.replace", changes, (*fields, "handoffs"))
         made: Agent[Any, Any] = Agent(**{**fields, **changes})
         if "handoffs" not in changes:
             made._team = Team(replace(made.spec, handoffs=spec.handoffs), made.spec.limits)
@@ -255,11 +260,11 @@ class Agent(Generic[Deps, Out]):
         stream: bool,
         **options: Unpack[RunOptions],
     ) -> Run:
-        refuse_unknown_keywords("agent.run", options, ("deps", *RunOptions.__annotations__))
+        refuse_keywords("agent.run", options, ("deps", *RunOptions.__annotations__), _KEYWORDS)
         spec = self._active().spec
         session, settings, limits = options.get("session"), options.get("settings"), options.get("limits")
-        middleware = options.get("middleware", ())
-        check_kinds("agent.run", settings or spec.settings, limits or spec.limits, middleware)
+        middleware = in_list("agent.run", "middleware", options.get("middleware", ()))
+        check_kinds("agent.run", settings, limits, middleware)
         if settings is not None:
             spec = replace(spec, settings=spec.settings.merged(settings))
         team = self._active()._team if settings is None else Team(spec, spec.limits)
@@ -281,7 +286,7 @@ def _specs(handoffs: Handoffs) -> tuple[AgentSpec, ...] | Callable[[], tuple[Age
     if callable(handoffs):
         later: Callable[[], Iterable[Agent[Any, Any]]] = handoffs
         return lambda: _specs_of(later())
-    return _specs_of(handoffs)
+    return _specs_of(in_list("Agent", "handoffs", handoffs))
 
 
 def _specs_of(agents: Iterable[object]) -> tuple[AgentSpec, ...]:

@@ -140,7 +140,8 @@ def signature(thing: Any) -> str:
     if is_typeddict(thing):
         keywords = ", ".join(f"{name}: {kind.__forward_arg__}" for name, kind in thing.__annotations__.items())
         return f"{thing.__name__}({keywords})"
-    found = inspect.signature(thing)
+    written = thing.__init__ if inspect.isclass(thing) and "__init__" in vars(thing) else thing
+    found = inspect.signature(written)  # pydantic shows another one once its schema is built
     words: list[str] = []
     for name, parameter in found.parameters.items():
         if name in ("self", "unknown"):  # **unknown is there to be refused with a remedy

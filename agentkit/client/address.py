@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import urllib.request
+from typing import cast
 from urllib.parse import urlsplit
 
 from agentkit.errors import ConfigurationError
@@ -22,7 +23,9 @@ def is_private(host: str) -> bool:
 
 def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
     """The base URL without a closing slash. Raises ConfigurationError for what cannot be an endpoint's."""
-    where = f"base_url={base_url!r}"
+    where, given = f"base_url={base_url!r}", cast("object", base_url)
+    if not isinstance(given, str):
+        raise ConfigurationError(f"{where} is no text; give base_url='https://...'")
     try:
         parts = urlsplit(base_url)
         host, _ = parts.hostname, parts.port

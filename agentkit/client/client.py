@@ -119,7 +119,7 @@ class ChatClient:
                 log.debug("POST %s: %d", self._url, response.status_code)
                 return completion
         except self._failures as error:
-            raise answer.broken(f"{self._url}: {str(error) or 'no reason given'} ({type(error).__name__})") from None
+            raise answer.broken(f"{self._url}: {sender.reason(error)}") from None
         if clock.scope.cancelled_caught:
             raise answer.broken(f"{self._url}: no delta for {clock.waited:g} s", timed_out=True)
         raise ConnectionFailed("the request was given up")  # pragma: no cover

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from agentkit.errors import ConfigurationError
 
@@ -20,6 +20,8 @@ class Secret:
     __slots__ = ("__value",)
 
     def __init__(self, value: str, name: str = "api_key") -> None:
+        if not isinstance(cast("object", value), str):
+            raise ConfigurationError(f"{name} is {type(value).__name__}; give the key as a text")
         value = value.strip()
         if not _VISIBLE.match(value):
             raise ConfigurationError(

@@ -36,6 +36,13 @@ class Sender:
         self._owned = http is None and isinstance(transport, str)
         self._transport = make_transport(transport, verify, proxy) if http is None else None
 
+    @staticmethod
+    def reason(error: Exception) -> str:
+        """Why sending failed; what to look at when there was no connection."""
+        refused = isinstance(error, (httpx.ConnectError, ConnectionRefusedError))
+        advice = "; is base_url right, and does a server listen there?" if refused else ""
+        return f"{str(error) or 'no reason given'} ({type(error).__name__}){advice}"
+
     async def send(self, content: bytes) -> Any:
         """The response, its body unread. Raises one of FAILURES."""
         headers = dict(self._headers)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
@@ -46,7 +46,7 @@ class RemoteModel:
         profile: Profile | None = None,
         transport: Transport = "stack",
     ) -> None:
-        if not name or not name.strip():
+        if not isinstance(cast("object", name), str) or not name.strip():
             raise ConfigurationError("a model needs a name, e.g. RemoteModel('gpt-5')")
         self.name = name
         self._given = (base_url, api_key)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, get_origin
+from collections.abc import Collection, Iterable
+from typing import Any, TypeVar, cast, get_origin
 
-from agentkit.chat import Settings
-from agentkit.errors import ConfigurationError
+from agentkit.chat import Settings, is_json
+from agentkit.errors import ConfigurationError, refuse_unknown_keywords
 
 from .around import Middleware
 from .limits import Limits
 from .spec import AgentSpec
 
+T = TypeVar("T")
+
 
 def check_spec(spec: AgentSpec) -> None:
     """Raise ConfigurationError for an agent that cannot work."""
     where = f"agent {spec.name!r}"
+    if not isinstance(cast("object", spec.name), str):
+        raise ConfigurationError(f"{where}: name={spec.name!r}; give a text")
     if not isinstance(spec.instructions, str) and not callable(spec.instructions):
         raise ConfigurationError(f"{where}: instructions={spec.instructions!r}; give a text, or a function of Context")
     check_kinds(where, spec.settings, spec.limits, spec.middleware)
     if isinstance(spec.output_type, str):
         raise ConfigurationError(f"{where}: output={spec.output_type!r} is a text; give the type itself, not its name")
+    if is_json(spec.output_type):
+        raise ConfigurationError(f"{where}: output={spec.output_type!r} is a dict; give a type, not its schema")
     _ = spec.output
     _check_deps(spec, where)
     if not callable(spec.handoffs):
@@ -29,14 +35,37 @@ def check_spec(spec: AgentSpec) -> None:
 
 def check_kinds(where: str, settings: object, limits: object, middleware: Iterable[object]) -> None:
     """Raise ConfigurationError where something else was given than what the keyword takes."""
-    if not isinstance(settings, Settings):
+    if not isinstance(settings, Settings | None):
         raise ConfigurationError(f"{where}: settings={settings!r}; give Settings(temperature=0, ...)")
-    if not isinstance(limits, Limits):
+    if not isinstance(limits, Limits | None):
         raise ConfigurationError(f"{where}: limits={limits!r}; give Limits(turns=20, ...)")
     for layer in middleware:
         if not isinstance(layer, Middleware):
             remedy = f"{layer.__name__}(...)" if isinstance(layer, type) else "an instance of a subclass of Middleware"
             raise ConfigurationError(f"{where}: middleware={layer!r}; give {remedy}")
+
+
+def in_list(where: str, keyword: str, given: Iterable[T]) -> tuple[T, ...]:
+    """What a keyword holds, as a tuple. Raises ConfigurationError when it is one thing instead of a list."""
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise ConfigurationError(f"{where}: {keyword}={given!r}; give a list: {keyword}=[...]")
+    return tuple(given)
+
+
+def refuse_keywords(
+    call: str, given: Iterable[str], known: Collection[str], of_the_agent: Collection[str] = ()
+) -> None:
+    """Raise TypeError for a keyword that does not exist, naming the nearest one, or what does take it."""
+    for name in given:
+        if name in known:
+            continue
+        if name in ("base_url", "api_key"):
+            raise TypeError(f"{call} has no keyword {name!r}; give the model as RemoteModel(name, {name}=...)")
+        if name in of_the_agent:
+            raise TypeError(f"{call} has no keyword {name!r}; it is the agent's: agent.replace({name}=...)")
+        if name in Settings.model_fields:
+            raise TypeError(f"{call} has no keyword {name!r}; give settings=Settings({name}=...)")
+    refuse_unknown_keywords(call, given, known)
 
 
 def _check_deps(spec: AgentSpec, where: str) -> None:

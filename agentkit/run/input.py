@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agentkit.chat import MESSAGES, Message, Part, UserMessage, is_json
-from agentkit.chat.wire import configuration_error
+from agentkit.chat.wire import Wire, configuration_error
 from agentkit.errors import ConfigurationError
 from agentkit.journal import Input, Resumed, RunState, Session, mended
 
@@ -37,16 +37,22 @@ async def begin(given: RunInput, session: Any, agent: str) -> RunState:
 
 def _messages(given: Any) -> tuple[Message, ...]:
     """A text and content parts are one user message; messages are history."""
-    if isinstance(given, str):
+    if isinstance(given, str) and given:
         return (UserMessage(content=given),)
-    if is_json(given) or not hasattr(given, "__iter__"):
-        hint = f", e.g. [{{'role': {given.get('role')!r}, ...}}]" if is_json(given) else ""
+    if is_json(given) or isinstance(given, bytes) or not hasattr(given, "__iter__"):
+        hint = f", e.g. [{{'role': {given.get('role', 'user')!r}, ...}}]" if is_json(given) else ""
         raise ConfigurationError(
             f"the input is {type(given).__name__}: give a text, a list of content parts or messages{hint} or a RunState"
         )
     items: tuple[Any, ...] = tuple(given)
     if not items:
         raise ConfigurationError("the input is empty: give a text, content parts or messages")
+    for number, item in enumerate(items):
+        if not isinstance(item, Wire) and not (is_json(item) and ("role" in item or "type" in item)):
+            raise ConfigurationError(
+                f"input.{number} is {item!r}: give messages, e.g. {{'role': 'user', 'content': 'hi'}}, "
+                "or content parts, e.g. {'type': 'text', 'text': 'hi'}"
+            )
     first = items[0]
     try:
         if isinstance(first, Part) or (is_json(first) and "role" not in first):

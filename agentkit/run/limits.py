@@ -7,6 +7,8 @@ from typing import Literal
 
 from agentkit.errors import ConfigurationError
 
+_KEPT = ("turns", "tool_calls", "repairs", "parallel")  # never None
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -34,7 +36,13 @@ class Limits:
             if field.name == "on_limit":
                 if value not in ("raise", "conclude"):
                     raise ConfigurationError(f"Limits(on_limit={value!r}): use 'raise' or 'conclude'")
-            elif value is not None and (isinstance(value, bool) or value < (0 if field.name == "repairs" else 1e-9)):
-                raise ConfigurationError(f"Limits({field.name}={value!r}): use a number above 0, or None for no limit")
-            elif value is None and field.name in ("turns", "tool_calls", "repairs", "parallel"):
+            elif value is None and field.name in _KEPT:
                 raise ConfigurationError(f"Limits({field.name}=None): this limit cannot be switched off")
+            elif value is not None and not _fits(value, 0 if field.name == "repairs" else 1e-9):
+                least = "0 or more" if field.name == "repairs" else "above 0"
+                off = "" if field.name in _KEPT else ", or None for no limit"
+                raise ConfigurationError(f"Limits({field.name}={value!r}): use a number {least}{off}")
+
+
+def _fits(value: object, least: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= least

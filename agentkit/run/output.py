@@ -55,7 +55,7 @@ def _output_of(type_: Any) -> Output:
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError, TypeError) as error:
         reason = str(error).splitlines()[0].split(". Set `arb")[0]
         raise ConfigurationError(
-            f"output={_name(type_)} cannot be described as JSON Schema: {reason}; "
+            f"output={getattr(type_, '__name__', None) or repr(type_)} cannot be described as JSON Schema: {reason}; "
             "use a pydantic model, dataclass, TypedDict, or a type made of those"
         ) from None
     if "$ref" in schema:  # a recursive type: its top level must be spelled out

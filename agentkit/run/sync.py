@@ -6,9 +6,11 @@ import asyncio
 import atexit
 import threading
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any, TypeVar
+
+from anyio.lowlevel import current_token
 
 from agentkit.errors import ConfigurationError
 
@@ -73,11 +75,16 @@ def _close_all() -> None:
 
 def refuse_running_loop(verb: str, remedy: str) -> None:
     """Raise ConfigurationError when an event loop already runs here."""
+    if _answers(asyncio.get_running_loop) or _answers(current_token):  # the second one knows trio's loop
+        raise ConfigurationError(f"agent.{verb}(...) was called inside a running event loop; use {remedy}")
+
+
+def _answers(question: Callable[[], object]) -> bool:
     try:
-        asyncio.get_running_loop()
+        question()
     except RuntimeError:
-        return
-    raise ConfigurationError(f"agent.{verb}(...) was called inside a running event loop; use {remedy}")
+        return False
+    return True
 
 
 def run_in_thread_loop(main: Coroutine[Any, Any, T], team: Team) -> T:

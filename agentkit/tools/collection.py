@@ -40,8 +40,13 @@ def _tools_in(thing: object) -> list[Tool[..., Any]]:
     found = [getattr(thing, name) for name, value in inspect.getmembers(type(thing)) if isinstance(value, Tool)]
     if found:
         return found
-    if inspect.isclass(thing):
-        raise ConfigurationError(f"{thing!r} in tools= is a class; give an object of it: {thing.__name__}(...)")
-    raise ConfigurationError(
-        f"{thing!r} in tools= is neither a function nor an object with methods decorated with @tool"
-    )
+    raise ConfigurationError(f"{thing!r} in tools= is {_kind(thing)}")
+
+
+def _kind(thing: object) -> str:
+    if not inspect.isclass(thing):
+        remedy = "; an agent becomes a tool with agent.as_tool()" if hasattr(thing, "as_tool") else ""
+        return f"neither a function nor an object with methods decorated with @tool{remedy}"
+    if any(isinstance(value, Tool) for _, value in inspect.getmembers(thing)):
+        return f"a class; give an object of it: {thing.__name__}(...)"
+    return "a class without methods decorated with @tool; give functions, or objects with such methods"

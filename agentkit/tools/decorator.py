@@ -53,8 +53,8 @@ def _made_method_aware(function: Callable[..., Any], options: ToolOptions, names
             raise ConfigurationError(f"{function.place} is a tool already; give its options where it is made")
         again: ToolOptions = {**function.given, **options}
         return _made_method_aware(function.function, again, names)
-    if inspect.isclass(function) or not callable(function):
-        return made(function, options, names)  # which refuses it
+    if inspect.isclass(function) or inspect.isbuiltin(function) or not callable(function):
+        return made(function, options, names)  # which refuses what cannot be a tool
     parameters = list(inspect.signature(function).parameters)
     if not parameters or parameters[0] != "self" or inspect.ismethod(function):
         return made(function, options, names)

@@ -119,7 +119,7 @@ class Tool(Generic[P, R]):
         if not isinstance(self.approval, bool) and not callable(self.approval):
             raise ConfigurationError(f"{self.place}: approval={self.approval!r}; use True, or a function of ctx")
         for name, seconds in (("timeout", self.timeout), ("expires", self.expires)):
-            if seconds is not None and seconds <= 0:
+            if seconds is not None and (not isinstance(cast("object", seconds), int | float) or seconds <= 0):
                 raise ConfigurationError(f"{self.place}: {name}={seconds!r}; use seconds above 0, or None")
         if self.effect not in ("read", "idempotent", "write"):
             raise ConfigurationError(f"{self.place}: effect={self.effect!r}; use 'read', 'idempotent' or 'write'")
@@ -202,8 +202,9 @@ class Tool(Generic[P, R]):
         if not self.threaded:
             result = self.function(**values)
             return await result if inspect.isawaitable(result) else result
-        bound = functools.partial(self.function, **values)
-        return await anyio.to_thread.run_sync(bound, abandon_on_cancel=True, limiter=_limiter())
+        bound = functools.partial(_in_thread, self.function, values)
+        result = await anyio.to_thread.run_sync(bound, abandon_on_cancel=True, limiter=_limiter())
+        return await result if inspect.isawaitable(result) else result  # `def` that returns what `async def` made
 
     async def needs_approval(self, arguments: Arguments, ctx: Context[Any]) -> bool:
         """Whether somebody must approve this very call."""
@@ -248,6 +249,16 @@ class Tool(Generic[P, R]):
 _LIMITERS: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.RunVar("agentkit_tool_threads")
 
 
+def _in_thread(function: Callable[..., Any], values: Json) -> Any:
+    """What ends a coroutine must not come out of a thread: event loops take it for their own."""
+    try:
+        return function(**values)
+    except (Exception, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise ToolError(f"the tool stopped itself with {type(error).__name__}") from error
+
+
 def _limiter() -> anyio.CapacityLimiter:
     try:
         return _LIMITERS.get()
@@ -284,7 +295,7 @@ def _checked_schema(parameters: Json, name: str) -> tuple[Json, SchemaValidator]
 
 def made(function: Callable[..., Any], options: ToolOptions, names: Json) -> Tool[..., Any]:
     """The tool of a function. Raises ConfigurationError for what a model could not call."""
-    _refuse(function)
+    _refuse(function, "name" in options)
     refuse_unknown_keywords("tool", options, tuple(ToolOptions.__annotations__))
     name = str(options.get("name") or getattr(function, "__name__", type(function).__name__))
     place = _place(function, name)
@@ -310,7 +321,7 @@ def made(function: Callable[..., Any], options: ToolOptions, names: Json) -> Too
     return tool
 
 
-def _refuse(function: Callable[..., Any]) -> None:
+def _refuse(function: Callable[..., Any], named: bool) -> None:
     if inspect.isclass(function):
         remedy = f"decorate its methods, and give an object: tools=[{function.__name__}(...)]"
         raise ConfigurationError(f"{function.__name__} is a class; {remedy}")
@@ -320,6 +331,13 @@ def _refuse(function: Callable[..., Any]) -> None:
     if inspect.isasyncgenfunction(target) or inspect.isgeneratorfunction(target):
         place = _place(function, getattr(function, "__name__", "tool"))
         raise ConfigurationError(f"{place} is a generator; return the result, and tell progress with ctx.progress(...)")
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:  # of some builtins
+        raise ConfigurationError(f"{function!r} tells no signature; call it in a function of your own") from None
+    if getattr(function, "__name__", "") == "<lambda>" and (parameters or not named):
+        place = _place(function, "<lambda>")
+        raise ConfigurationError(f"{place}: a lambda has no name and no annotations; write a function with `def`")
 
 
 def caller_names(depth: int) -> Json:
