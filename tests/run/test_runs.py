@@ -128,7 +128,9 @@ async def test_a_tool_that_cancels_itself_is_an_error_of_that_call() -> None:
             raise anyio.get_cancelled_exc_class()
         raise GeneratorExit
 
-    result = await Agent(ScriptedModel([[("odd", {}), ("double", {"number": 1})], "done"]), tools=[odd, double]).run("go")
+    result = await Agent(ScriptedModel([[("odd", {}), ("double", {"number": 1})], "done"]), tools=[odd, double]).run(
+        "go"
+    )
     replies = [str(m.content) for m in result.messages if m.role == "tool"]
     assert replies[0].startswith("the tool stopped itself")
     assert replies[1] == "2"
