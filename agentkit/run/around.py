@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from agentkit.chat import ChatCompletion, ChatRequest, Message
-from agentkit.errors import ConfigurationError
 from agentkit.tools import Arguments, Context, Tool
 
 from .result import RunResult
@@ -17,7 +15,6 @@ from .result import RunResult
 V = TypeVar("V")
 R = TypeVar("R")
 Proceed = Callable[[V], Awaitable[R]]
-_RETURNED = {"around_run": RunResult, "around_model": ChatCompletion, "around_tool": object}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +67,8 @@ def onion(layers: tuple[Middleware, ...], method: str, core: Proceed[V, R]) -> P
         around = getattr(layer, method)
 
         async def proceed(value: V) -> R:
-            result: Any = around(value, inner)
-            if inspect.isawaitable(result):
-                result = await result
-                if isinstance(result, _RETURNED[method]) and not inspect.iscoroutine(result):
-                    return cast("R", result)
-            if inspect.iscoroutine(result):
-                result.close()
-            raise ConfigurationError(
-                f"{type(layer).__name__}.{method} returned {type(result).__name__}; "
-                "write `async def`, and return what `await proceed(call)` gives"
-            )
+            result: R = await around(value, inner)
+            return result
 
         return proceed
 
