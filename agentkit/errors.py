@@ -29,7 +29,8 @@ AgentKitError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+import inspect
+from collections.abc import Callable, Collection, Iterable
 
 
 class AgentKitError(Exception):
@@ -176,3 +177,14 @@ def refuse_unknown_keywords(call: str, given: Iterable[str], known: Collection[s
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}=?" if near else f"its keywords are {', '.join(known)}"
             raise TypeError(f"{call} has no keyword {name!r}; {hint}")
+
+
+def refuse_other_signature(where: str, function: Callable[..., object], *given: str, named: Iterable[str] = ()) -> None:
+    """Raise ConfigurationError for a function that cannot be called with these arguments."""
+    call = ", ".join([*given, *(f"{name}=..." for name in named)])
+    try:
+        inspect.signature(function).bind(*given, **dict.fromkeys(named))
+    except ValueError:  # some builtins do not tell
+        return
+    except TypeError as error:
+        raise ConfigurationError(f"{where} is called with ({call}); let it take just these: {error}") from None

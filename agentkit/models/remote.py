@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
 from agentkit.client import ChatClient, Timeout, checked_base_url, is_private
 from agentkit.client.client import OPENAI
-from agentkit.errors import BadRequest, ConfigurationError, ContextOverflow
+from agentkit.errors import BadRequest, ConfigurationError, ContextOverflow, refuse_other_signature
 
 from .model import Model
 from .offline import OfflineModel
@@ -174,4 +174,5 @@ def resolve(model: str | Model) -> Model:
         raise ConfigurationError(
             f"{model!r} is no model: give a name, or an object with `async complete(request, on_chunk)`"
         )
+    refuse_other_signature(f"{type(model).__name__}.complete", model.complete, "request", "on_chunk")
     return model

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, cast
 
 import anyio.lowlevel
 
@@ -19,7 +19,7 @@ from agentkit.chat import (
     is_json,
     is_list,
 )
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, refuse_other_signature
 
 Answer = str | Sequence[tuple[str, Any]] | AssistantMessage | ChatCompletion | Json | Exception
 """A text; calls as (name, arguments); a message, as type or dict; a whole completion; an error to raise."""
@@ -33,6 +33,9 @@ class FunctionModel:
     name = "function"
 
     def __init__(self, answer: Callable[[ChatRequest], Answer | Awaitable[Answer]]) -> None:
+        if not callable(answer):
+            raise ConfigurationError(f"FunctionModel({answer!r}): give a function of the request")
+        refuse_other_signature("FunctionModel's answer", answer, "request")
         self._answer = answer
         self.requests: list[ChatRequest] = []
 
@@ -60,6 +63,8 @@ class ScriptedModel(FunctionModel):
     name = "scripted"
 
     def __init__(self, script: Sequence[Answer]) -> None:
+        if isinstance(script, str) or not isinstance(cast("object", script), Iterable):
+            raise ConfigurationError(f"ScriptedModel({script!r}): give a list of answers: ScriptedModel([...])")
         super().__init__(self._next)
         self._script = list(script)
 
@@ -67,7 +72,7 @@ class ScriptedModel(FunctionModel):
         position = sum(message.role == "assistant" for message in request.messages)
         if position >= len(self._script):
             raise ConfigurationError(
-                f"ScriptedModel has {len(self._script)} answers, and was asked for answer {position + 1}"
+                f"ScriptedModel has {len(self._script)} answers, and was asked for answer {position + 1}; give it more"
             )
         return self._script[position]
 
@@ -97,7 +102,7 @@ def _message(answer: Answer, turn: int) -> Json:
         return {"role": "assistant", "content": None, **answer}
     if isinstance(answer, str):
         return {"role": "assistant", "content": answer}
-    if not isinstance(answer, Sequence):
+    if not isinstance(answer, Sequence) or not all(_is_call(call) for call in answer):
         raise ConfigurationError(
             f"{answer!r} is no answer: give a text, [(tool, arguments)], a message, a completion or an exception"
         )
@@ -107,6 +112,10 @@ def _message(answer: Answer, turn: int) -> Json:
         function = {"name": name, "arguments": text}
         calls.append({"id": f"call_{turn}_{n}", "type": "function", "function": function})
     return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+def _is_call(call: Any) -> bool:
+    return isinstance(call, tuple | list) and len(cast("Any", call)) == 2 and isinstance(call[0], str)
 
 
 async def tell_in_pieces(completion: ChatCompletion, on_chunk: OnChunk) -> ChatCompletion:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from agentkit.chat import ChatCompletion, ChatRequest, Message
+from agentkit.errors import ConfigurationError
 from agentkit.tools import Arguments, Context, Tool
 
 from .result import RunResult
@@ -15,6 +17,7 @@ from .result import RunResult
 V = TypeVar("V")
 R = TypeVar("R")
 Proceed = Callable[[V], Awaitable[R]]
+_RETURNED: dict[str, type[object]] = {"around_run": RunResult, "around_model": ChatCompletion, "around_tool": object}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,17 @@ def onion(layers: tuple[Middleware, ...], method: str, core: Proceed[V, R]) -> P
         around = getattr(layer, method)
 
         async def proceed(value: V) -> R:
-            result: R = await around(value, inner)
-            return result
+            result: object = around(value, inner)
+            if inspect.isawaitable(result):
+                result = cast("object", await result)
+                if isinstance(result, _RETURNED[method]) and not inspect.iscoroutine(result):
+                    return cast("R", result)
+            if inspect.iscoroutine(result):
+                result.close()
+            raise ConfigurationError(
+                f"{type(layer).__name__}.{method} returned {type(result).__name__}; "
+                "write `async def`, and return what `await proceed(call)` gives"
+            )
 
         return proceed
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import from_json
 
@@ -20,6 +21,7 @@ from agentkit.errors import (
     ServerFailed,
 )
 from agentkit.journal import Attempted, Compacted, Completion, Told
+from agentkit.models import Model
 
 from .around import ModelCall, onion
 from .choose import choose
@@ -43,7 +45,7 @@ async def ask(run: Run, conclude: bool) -> None:
         if teller is not None:  # a middleware asks again: nothing carries over
             await teller.restart("asked again")
         teller = EarlyStarts(run) if run.shared.stream else None
-        return await spec.model.complete(call.request, teller.on_chunk if teller is not None else None)
+        return await _completed(spec.model, call.request, teller)
 
     middleware = run.shared.middleware
     try:
@@ -52,7 +54,7 @@ async def ask(run: Run, conclude: bool) -> None:
             completion = await onion(middleware, "around_model", core)(call)
         else:
             teller = EarlyStarts(run) if run.shared.stream else None
-            completion = await spec.model.complete(request, teller.on_chunk if teller is not None else None)
+            completion = await _completed(spec.model, request, teller)
         picked = _picked(run, completion)
     except BaseException as error:
         if teller is not None:
@@ -65,6 +67,18 @@ async def ask(run: Run, conclude: bool) -> None:
     for proposal in run.state.calls.values():
         if proposal.ref not in proposed:
             await run.tell(ToolProposed(ToolUse(proposal.ref, proposal.name, proposal.text)))
+
+
+async def _completed(model: Model, request: ChatRequest, teller: EarlyStarts | None) -> ChatCompletion:
+    completion: object = model.complete(request, teller.on_chunk if teller is not None else None)
+    if inspect.isawaitable(completion):
+        completion = cast("object", await completion)
+        if isinstance(completion, ChatCompletion):
+            return completion
+    raise ConfigurationError(
+        f"{type(model).__name__}.complete returned {type(completion).__name__}; "
+        "write `async def complete(self, request, on_chunk=None)`, and return a ChatCompletion"
+    )
 
 
 def _record(run: Run, completion: ChatCompletion, picked: Choice) -> None:

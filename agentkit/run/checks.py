@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable
 from typing import Any, TypeVar, cast, get_origin
 
 from agentkit.chat import Settings, is_json
-from agentkit.errors import ConfigurationError, refuse_unknown_keywords
+from agentkit.errors import ConfigurationError, refuse_other_signature, refuse_unknown_keywords
 
 from .around import Middleware
 from .limits import Limits
 from .spec import AgentSpec
 
 T = TypeVar("T")
+CHOICES = ("first", "most_confident", "majority")
 
 
 def check_spec(spec: AgentSpec) -> None:
@@ -22,6 +23,12 @@ def check_spec(spec: AgentSpec) -> None:
         raise ConfigurationError(f"{where}: name={spec.name!r}; give a text")
     if not isinstance(spec.instructions, str) and not callable(spec.instructions):
         raise ConfigurationError(f"{where}: instructions={spec.instructions!r}; give a text, or a function of Context")
+    if callable(spec.instructions):
+        refuse_other_signature(f"{where}: instructions=", spec.instructions, "ctx")
+    if callable(spec.choose):
+        refuse_other_signature(f"{where}: choose=", spec.choose, "choices")
+    elif spec.choose not in CHOICES:
+        raise ConfigurationError(f"{where}: choose={spec.choose!r}; use {', '.join(map(repr, CHOICES))} or a function")
     check_kinds(where, spec.settings, spec.limits, spec.middleware)
     if isinstance(spec.output_type, str):
         raise ConfigurationError(f"{where}: output={spec.output_type!r} is a text; give the type itself, not its name")
@@ -43,6 +50,10 @@ def check_kinds(where: str, settings: object, limits: object, middleware: Iterab
         if not isinstance(layer, Middleware):
             remedy = f"{layer.__name__}(...)" if isinstance(layer, type) else "an instance of a subclass of Middleware"
             raise ConfigurationError(f"{where}: middleware={layer!r}; give {remedy}")
+        for method in ("around_run", "around_model", "around_tool"):
+            if getattr(type(layer), method) is not getattr(Middleware, method):
+                around = getattr(layer, method)
+                refuse_other_signature(f"{where}: {type(layer).__name__}.{method}", around, "call", "proceed")
 
 
 def in_list(where: str, keyword: str, given: Iterable[T]) -> tuple[T, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from agentkit.chat import ChatCompletion, Message, SystemMessage
+from agentkit.errors import ConfigurationError
 from agentkit.journal import Call, Entry, Nested, RunState, Store, dump_entry
 from agentkit.tools import Arguments, Context
 
@@ -139,6 +140,8 @@ class Run:
                 text = text(self.context())
                 if inspect.isawaitable(text):
                     text = await text
+                if not isinstance(text, str):
+                    raise ConfigurationError(f"agent {name!r}: instructions= returned {text!r}; let it return a text")
             self.instructions[name] = SystemMessage(content=text) if text else None
         first = self.instructions[name]
         return state.messages if first is None else (first, *state.messages)

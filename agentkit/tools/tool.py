@@ -18,7 +18,7 @@ from pydantic_core import to_json
 from typing_extensions import TypeIs, Unpack
 
 from agentkit.chat import FunctionDefinition, FunctionTool, Json
-from agentkit.errors import ConfigurationError, ToolError, refuse_unknown_keywords
+from agentkit.errors import ConfigurationError, ToolError, refuse_other_signature, refuse_unknown_keywords
 from agentkit.journal import Effect
 
 from .arguments import Arguments, SchemaValidator, Validator, read_arguments
@@ -116,8 +116,7 @@ class Tool(Generic[P, R]):
             raise ConfigurationError(
                 f"{self.place}: {self.name!r} is no tool name; names are 1 to 64 of A-Z a-z 0-9 _ -: give another name="
             )
-        if not isinstance(self.approval, bool) and not callable(self.approval):
-            raise ConfigurationError(f"{self.place}: approval={self.approval!r}; use True, or a function of ctx")
+        self._check_questions()
         for name, seconds in (("timeout", self.timeout), ("expires", self.expires)):
             if seconds is not None and (not isinstance(cast("object", seconds), int | float) or seconds <= 0):
                 raise ConfigurationError(f"{self.place}: {name}={seconds!r}; use seconds above 0, or None")
@@ -127,6 +126,18 @@ class Tool(Generic[P, R]):
             if field is not None and field not in self._plain.get("properties", {}):
                 known = ", ".join(self._plain.get("properties", {})) or "none"
                 raise ConfigurationError(f"{self.place}: lock names {{{field}}}, but the parameters are: {known}")
+
+    def _check_questions(self) -> None:
+        if not isinstance(self.approval, bool) and not callable(self.approval):
+            raise ConfigurationError(f"{self.place}: approval={self.approval!r}; use True, or a function of ctx")
+        if callable(self.approval):
+            refuse_other_signature(
+                f"{self.place}: approval=", self.approval, "ctx", named=self._plain.get("properties", {})
+            )
+        if self.when is not None:
+            if not callable(cast("object", self.when)):
+                raise ConfigurationError(f"{self.place}: when={self.when!r}; use a function of ctx")
+            refuse_other_signature(f"{self.place}: when=", self.when, "ctx")
 
     def _wire_form(self, parameters: Json, strict: bool | None) -> tuple[Json, bool]:
         if strict is False:
