@@ -36,7 +36,9 @@ def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError("base_url must hold no user, password, query or fragment; give the key as api_key=")
     if parts.scheme == "http" and not allow_http and not is_private(host):
-        raise ConfigurationError(f"{where} would send the key unencrypted; use https://, or allow_http=True")
+        raise ConfigurationError(
+            f"{where} would send the key unencrypted; use https://, or ChatClient(..., allow_http=True)"
+        )
     if any(not "\x21" <= character <= "\x7e" for character in base_url):
         raise ConfigurationError(f"{where} holds characters that a URL cannot")
     url = base_url.rstrip("/")

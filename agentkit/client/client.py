@@ -67,6 +67,7 @@ class ChatClient:
         self.base_url = checked_base_url(base_url or OPENAI, allow_http=allow_http)
         self._key = Secret(api_key) if api_key is not None else None
         self._headers = {"accept-encoding": "identity", "content-type": "application/json", **(headers or {})}
+        check_patience(timeout, retries)
         self._timeout = timeout or Timeout()
         self._retry = RetryPolicy(retries)
         self._http = http
@@ -164,3 +165,11 @@ class ChatClient:
 
     def __repr__(self) -> str:
         return f"ChatClient({self.base_url!r})"
+
+
+def check_patience(timeout: object, retries: object) -> None:
+    """Raise ConfigurationError for a timeout that is no Timeout, and for retries that cannot be counted."""
+    if not isinstance(timeout, Timeout | None):
+        raise ConfigurationError(f"timeout={timeout!r}; give Timeout(connect=10, first=600, between=120)")
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        raise ConfigurationError(f"retries={retries!r}; give a whole number, 0 for none")

@@ -27,6 +27,7 @@ class Feed(Generic[T]):
         self._work = work
         self._channel: Channel[T] = Channel()
         self._group: TaskGroup | None = None
+        self._entered = False
 
     async def _follow(self) -> None:
         try:
@@ -37,6 +38,9 @@ class Feed(Generic[T]):
             await self._channel.close()
 
     async def __aenter__(self) -> Self:
+        if self._entered:
+            raise ConfigurationError("a stream is entered once; ask for another with agent.stream(...)")
+        self._entered = True
         self._group = await anyio.create_task_group().__aenter__()
         self._group.start_soon(self._follow)
         return self

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from pydantic import ValidationError
 
@@ -75,7 +76,9 @@ class Session:
     id: str = field(default_factory=_new_id)
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.id) <= LONGEST or not self.id.isprintable():
+        if not hasattr(self.store, "append"):
+            raise ConfigurationError(f"Session({self.store!r}): its store comes first; write store.session(id)")
+        if not isinstance(cast("object", self.id), str) or not 0 < len(self.id) <= LONGEST or not self.id.isprintable():
             raise ConfigurationError(f"{self.id!r} is no session id: use a text of 1 to {LONGEST} printable characters")
 
     async def load(self) -> RunState:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
 from agentkit.client import ChatClient, Timeout, checked_base_url, is_private
-from agentkit.client.client import OPENAI
+from agentkit.client.client import OPENAI, check_patience
 from agentkit.errors import BadRequest, ConfigurationError, ContextOverflow, refuse_other_signature
 
 from .model import Model
@@ -48,6 +48,7 @@ class RemoteModel:
     ) -> None:
         if not isinstance(cast("object", name), str) or not name.strip():
             raise ConfigurationError("a model needs a name, e.g. RemoteModel('gpt-5')")
+        check_patience(timeout, retries)
         self.name = name
         self._given = (base_url, api_key)
         self._headers, self._timeout, self._retries = headers, timeout, retries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Iterable
 from typing import Any, TypeVar, cast, get_origin
 
@@ -34,6 +35,8 @@ def check_spec(spec: AgentSpec) -> None:
         raise ConfigurationError(f"{where}: output={spec.output_type!r} is a text; give the type itself, not its name")
     if is_json(spec.output_type):
         raise ConfigurationError(f"{where}: output={spec.output_type!r} is a dict; give a type, not its schema")
+    if spec.output_type is None or inspect.isroutine(spec.output_type):
+        raise ConfigurationError(f"{where}: output={spec.output_type!r} is no type; give one, or str for plain text")
     _ = spec.output
     _check_deps(spec, where)
     if not callable(spec.handoffs):

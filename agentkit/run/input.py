@@ -19,7 +19,8 @@ RunInput = str | Sequence[Part] | Sequence[Message] | Sequence[dict[str, Any]] |
 async def begin(given: RunInput, session: Any, agent: str) -> RunState:
     """The state a run starts from. Raises ConfigurationError for an input that cannot be one."""
     if session is not None and not isinstance(session, Session):
-        raise ConfigurationError(f"session={session!r} is no session; give Session(), or store.session({session!r})")
+        remedy = f"store.session({session!r})" if isinstance(session, str) else "store.session('a name')"
+        raise ConfigurationError(f"session={session!r} is no session; give Session(), or {remedy}")
     if isinstance(given, RunState):
         if session is None and given.saved:
             raise ConfigurationError("this state belongs to a stored session: give the run session=store.session(...)")
@@ -37,6 +38,8 @@ async def begin(given: RunInput, session: Any, agent: str) -> RunState:
 
 def _messages(given: Any) -> tuple[Message, ...]:
     """A text and content parts are one user message; messages are history."""
+    if isinstance(getattr(given, "state", None), RunState):
+        raise ConfigurationError(f"the input is {type(given).__name__}: give its state, run(result.state)")
     if isinstance(given, str) and given:
         return (UserMessage(content=given),)
     if is_json(given) or isinstance(given, bytes) or not hasattr(given, "__iter__"):

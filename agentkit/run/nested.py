@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import Unpack
 
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, refuse_unknown_keywords
 from agentkit.tools import SchemaOptions, SchemaValidator, Tool
 
 from .spec import AgentSpec, Team
@@ -33,6 +33,7 @@ class AgentFunction:
 
 def agent_tool(spec: AgentSpec, name: str, description: str, **options: Unpack[SchemaOptions]) -> Tool[..., Any]:
     """The tool that runs this agent on a text and gives back its output."""
+    refuse_unknown_keywords("agent.as_tool", options, ("name", "description", *SchemaOptions.__annotations__))
     function = AgentFunction(Team(spec, spec.limits))
     validator = SchemaValidator(INPUT, f"tool {name!r}")
     return Tool(function, name=name, description=description, parameters=INPUT, validator=validator, **options)

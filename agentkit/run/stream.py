@@ -42,7 +42,7 @@ class RunStream(Feed[Event], Generic[Out]):
         if self._error is not None:
             raise self._error
         if self._result is None:
-            raise ConfigurationError("the run is not over: read its events to the end, or await run.finish()")
+            raise ConfigurationError("the run is not over: read its events to the end, or call run.finish()")
         return self._result
 
     async def finish(self) -> RunResult[Out]:
@@ -108,6 +108,8 @@ class SyncRunStream(Generic[Out]):
             raise StopIteration from None
 
     def __enter__(self) -> SyncRunStream[Out]:
+        if self._entered is not None:
+            raise ConfigurationError("a stream is entered once; ask for another with agent.stream_sync(...)")
         self._portal = self._portal_manager.__enter__()
         self._entered = self._portal.wrap_async_context_manager(self._stream)
         self._entered.__enter__()

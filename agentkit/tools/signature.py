@@ -48,7 +48,8 @@ def read_signature(function: Callable[..., Any], descriptions: Mapping[str, str]
         if name in _bound(function):
             continue
         if name not in hints:
-            raise ConfigurationError(f"{where} has no annotation; write e.g. {name}: str")
+            kind_of = "Context[Any]" if name in ("ctx", "context") else "str"
+            raise ConfigurationError(f"{where} has no annotation; write e.g. {name}: {kind_of}")
         hint = hints[name]
         if hint is Context or get_origin(hint) is Context:
             context, deps_type = name, next(iter(typing.get_args(hint)), None)
@@ -114,7 +115,7 @@ def _model(function: Callable[..., Any], base: type[BaseModel], fields: dict[str
     try:
         model: type[BaseModel] = create_model(name, __base__=base, __module__=function.__module__, **fields)
     except (PydanticSchemaGenerationError, PydanticUserError, TypeError, NameError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". Set `arb")[0]
         raise ConfigurationError(
             f"{place}: an annotation has no schema: {reason}; use types that pydantic knows, "
             "or take what the tool needs from ctx.deps"

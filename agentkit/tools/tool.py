@@ -17,7 +17,7 @@ import anyio.to_thread
 from pydantic_core import to_json
 from typing_extensions import TypeIs, Unpack
 
-from agentkit.chat import FunctionDefinition, FunctionTool, Json
+from agentkit.chat import FunctionDefinition, FunctionTool, Json, is_json
 from agentkit.errors import ConfigurationError, ToolError, refuse_other_signature, refuse_unknown_keywords
 from agentkit.journal import Effect
 
@@ -164,6 +164,9 @@ class Tool(Generic[P, R]):
         **options: Unpack[SchemaOptions],
     ) -> Tool[..., Any]:
         """A tool of a raw JSON Schema; the function gets only arguments that fit it, by keyword."""
+        if not callable(function):
+            raise ConfigurationError(f"tool {name!r}: {function!r} is no function; Tool.external has none")
+        refuse_unknown_keywords("Tool.from_schema", options, tuple(SchemaOptions.__annotations__))
         schema, validator = _checked_schema(parameters, name)
         return Tool(function, name=name, description=description, parameters=schema, validator=validator, **options)
 
@@ -172,6 +175,7 @@ class Tool(Generic[P, R]):
         cls, name: str, description: str, parameters: Json, **options: Unpack[SchemaOptions]
     ) -> Tool[..., Any]:
         """A tool that runs elsewhere: the run pauses with its calls until `state.answer(call, result)`."""
+        refuse_unknown_keywords("Tool.external", options, tuple(SchemaOptions.__annotations__))
         schema, validator = _checked_schema(parameters, name)
         return Tool(None, name=name, description=description, parameters=schema, validator=validator, **options)
 
@@ -296,7 +300,7 @@ def _place(function: Any, name: str) -> str:
 
 
 def _checked_schema(parameters: Json, name: str) -> tuple[Json, SchemaValidator]:
-    if parameters.get("type", "object") != "object":
+    if not is_json(cast("object", parameters)) or parameters.get("type", "object") != "object":
         raise ConfigurationError(f"tool {name!r}: the parameters must be a schema of type object")
     schema: Json = {"type": "object", "properties": {}, **parameters}
     validator = SchemaValidator(schema, f"tool {name!r}")
