@@ -285,7 +285,7 @@ class Agent(Generic[Deps, Out]):
 def _specs(handoffs: Handoffs) -> tuple[AgentSpec, ...] | Callable[[], tuple[AgentSpec, ...]]:
     if callable(handoffs):
         later: Callable[[], Iterable[Agent[Any, Any]]] = handoffs
-        return lambda: _specs_of(later())
+        return lambda: _specs_of(in_list("Agent", "handoffs", later()))
     return _specs_of(in_list("Agent", "handoffs", handoffs))
 
 

@@ -9,7 +9,18 @@ from typing import Any
 import anyio
 import pytest
 
-from agentkit import Agent, ChatClient, ConfigurationError, MemoryStore, RemoteModel, Session, Tool, tool
+from agentkit import (
+    Agent,
+    ChatClient,
+    ConfigurationError,
+    MemoryStore,
+    RemoteModel,
+    ScriptedModel,
+    Session,
+    Settings,
+    Tool,
+    tool,
+)
 
 AGENT: Any = Agent
 EXTERNAL: Any = Tool.external
@@ -18,6 +29,8 @@ OFFLINE: Any = Agent("offline")
 REMOTE: Any = RemoteModel
 SESSION: Any = Session
 CLIENT: Any = ChatClient
+SETTINGS: Any = Settings
+TOOL: Any = tool
 LOCAL = "http://127.0.0.1:9/v1"
 
 
@@ -54,11 +67,27 @@ def streamed_twice_sync() -> None:
             pass
 
 
+def waiting() -> Any:
+    """The state of a run that waits for an approval."""
+    model = ScriptedModel([[("look_up", {"key": "k"})]])
+    return Agent(model, tools=[tool(look_up, approval=True)]).run_sync("hi").state
+
+
 IN = "test_mistakes_in_values.py:N"
 TIMEOUT = "give Timeout(connect=10, first=600, between=120)"
 MISTAKES: dict[str, tuple[type[Exception], Callable[[], object], str]] = {
     "ctx without its type": (ConfigurationError, lambda: tool(no_context), f"tool 'no_context' ({IN}): parameter 'ctx' has no annotation; write e.g. ctx: Context[Any]"),
     "parameter of a class of one's own": (ConfigurationError, lambda: tool(odd), f"tool 'odd' ({IN}): an annotation has no schema: Unable to generate pydantic-core schema for <class 'tests.test_mistakes_in_values.Odd'>; use types that pydantic knows, or take what the tool needs from ctx.deps"),
+    "base_url with half an address": (ConfigurationError, lambda: REMOTE("m", base_url="http://[::1/v1"), "base_url='http://[::1/v1' is no URL: Invalid IPv6 URL"),
+    "negative count of failures": (ConfigurationError, lambda: TOOL(look_up, max_failures=-1), f"tool 'look_up' ({IN}): max_failures=-1; use a whole number, at least 0"),
+    "length of a result as a text": (ConfigurationError, lambda: TOOL(look_up, max_result="9"), f"tool 'look_up' ({IN}): max_result='9'; use a whole number, at least 1"),
+    "lock with half a field": (ConfigurationError, lambda: TOOL(look_up, lock="row:{key"), f"tool 'look_up' ({IN}): lock='row:{{key': expected '}}' before end of string; write e.g. lock='account:{{name}}'"),
+    "lock of another parameter": (ConfigurationError, lambda: TOOL(look_up, lock="row:{id}"), f"tool 'look_up' ({IN}): lock names {{id}}, but the parameters are: key"),
+    "extra that is no dict": (ConfigurationError, lambda: SETTINGS(extra=5), "Settings(extra=5): give a dict, e.g. extra={'top_k': 5}"),
+    "handoffs that return one agent": (ConfigurationError, lambda: AGENT("offline", handoffs=lambda: OFFLINE).run_sync("hi"), "Agent: handoffs=Agent('agent', tools=[]); give a list: handoffs=[...]"),
+    "decision on a call by its position": (ConfigurationError, lambda: waiting().approve(0), "call 0 does not wait for anybody; waiting calls: 0.0"),
+    "two decisions at once": (ConfigurationError, lambda: waiting().decide("0.0", approve=True, retry=True), "decide takes one of approve=, retry=, tell_model= and result=, and was given more"),
+    "decision of another kind": (ConfigurationError, lambda: waiting().retry("0.0"), "call '0.0' waits for approval: use approve or deny"),
     "timeout as a number": (ConfigurationError, lambda: REMOTE("m", base_url=LOCAL, timeout=30), f"timeout=30; {TIMEOUT}"),
     "timeout of a client as a number": (ConfigurationError, lambda: CLIENT(LOCAL, timeout=2.5), f"timeout=2.5; {TIMEOUT}"),
     "retries below none": (ConfigurationError, lambda: REMOTE("m", base_url=LOCAL, retries=-1), "retries=-1; give a whole number, 0 for none"),
@@ -87,3 +116,7 @@ def test_a_wrong_value_is_told_with_its_place_and_its_remedy(name: str) -> None:
     with pytest.raises(kind) as raised:
         make()
     assert re.sub(r"(_values\.py):\d+", r"\1:N", str(raised.value)) == told
+
+
+def test_an_address_that_names_the_whole_path_is_the_same_address() -> None:
+    assert ChatClient(f"{LOCAL}/chat/completions/").base_url == ChatClient(LOCAL).base_url == LOCAL

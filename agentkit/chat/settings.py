@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 from agentkit.errors import ConfigurationError
 
 from .parameters import Parameters, ResponseFormat, StreamOptions, ToolChoice
-from .wire import Json, configuration_error
+from .wire import Json, configuration_error, is_json
 
 
 class SettingsOptions(TypedDict, total=False):
@@ -72,6 +72,8 @@ class Settings(Parameters):
                 raise ConfigurationError(
                     f"Settings has no parameter {name!r}; {hint}what a provider adds goes into extra={{{name!r}: ...}}"
                 )
+        if "extra" in values and not is_json(values["extra"]):
+            raise ConfigurationError(f"Settings(extra={values['extra']!r}): give a dict, e.g. extra={{'top_k': 5}}")
         repeated = sorted(set(values.get("extra") or ()) & ({*known, "messages", "model", "tools", "stream"}))
         if repeated:
             raise ConfigurationError(f"Settings(extra=...) repeats {repeated[0]!r}, which is a parameter of its own")

@@ -135,6 +135,10 @@ class RunState:
         result: object = None,
     ) -> RunState:
         """One door to approve, deny, answer and retry."""
+        if (approve is not None) + retry + tell_model + (result is not None) > 1:
+            raise ConfigurationError(
+                "decide takes one of approve=, retry=, tell_model= and result=, and was given more"
+            )
         if approve is not None:
             return self.approve(call) if approve else self.deny(call, reason)
         if retry:
@@ -144,7 +148,7 @@ class RunState:
         return self.answer(call, result)
 
     def _waiting(self, call: Waiting | str) -> Waiting:
-        name = call if isinstance(call, str) else call.call
+        name = call if isinstance(call, str) else getattr(call, "call", call)
         for waiting in self.waiting:
             if waiting.call == name:
                 return waiting

@@ -122,10 +122,23 @@ class Tool(Generic[P, R]):
                 raise ConfigurationError(f"{self.place}: {name}={seconds!r}; use seconds above 0, or None")
         if self.effect not in ("read", "idempotent", "write"):
             raise ConfigurationError(f"{self.place}: effect={self.effect!r}; use 'read', 'idempotent' or 'write'")
-        for _, field, _, _ in string.Formatter().parse(lock or ""):
-            if field is not None and field not in self._plain.get("properties", {}):
-                known = ", ".join(self._plain.get("properties", {})) or "none"
-                raise ConfigurationError(f"{self.place}: lock names {{{field}}}, but the parameters are: {known}")
+        for name, count, least in (("max_failures", self.max_failures, 0), ("max_result", self.max_result, 1)):
+            if not isinstance(cast("object", count), int) or count < least:
+                raise ConfigurationError(f"{self.place}: {name}={count!r}; use a whole number, at least {least}")
+        self._check_lock(lock)
+
+    def _check_lock(self, lock: str | None) -> None:
+        try:
+            parts = list(string.Formatter().parse("" if lock is None else lock))
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError(
+                f"{self.place}: lock={lock!r}: {error}; write e.g. lock='account:{{name}}'"
+            ) from None
+        known = self._plain.get("properties", {})
+        wrong = next((field for _, field, _, _ in parts if field is not None and field not in known), None)
+        if wrong is not None:
+            names = ", ".join(known) or "none"
+            raise ConfigurationError(f"{self.place}: lock names {{{wrong}}}, but the parameters are: {names}")
 
     def _check_questions(self) -> None:
         if not isinstance(self.approval, bool) and not callable(self.approval):
