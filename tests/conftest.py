@@ -3,10 +3,14 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.postgres import dsn, postgres_server
 
 __all__ = ["dsn", "postgres_server"]  # fixtures are found here
+
+settings.register_profile("project", deadline=None)  # a busy machine is no fault of an example
+settings.load_profile("project")
 
 
 @pytest.fixture(params=["asyncio", "trio"])
