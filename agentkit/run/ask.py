@@ -7,9 +7,7 @@ import logging
 import re
 from typing import Any, cast
 
-from pydantic_core import from_json
-
-from agentkit.chat import ChatCompletion, ChatRequest, Choice, Message, Settings
+from agentkit.chat import ChatCompletion, ChatRequest, Choice, Message, Settings, is_object
 from agentkit.errors import (
     BadRequest,
     ConfigurationError,
@@ -164,18 +162,11 @@ def _problem(run: Run, choice: Choice, completion: ChatCompletion) -> ModelError
 def _cut_call(run: Run, choice: Choice, completion: ChatCompletion) -> bool:
     """Q29: a call cut by the token limit although the finish reason does not say so."""
     calls = choice.message.calls
-    if not calls or completion.usage is None or _is_object(calls[-1].text):
+    if not calls or completion.usage is None or is_object(calls[-1].text):
         return False
     settings = run.spec.settings
     limit = settings.max_completion_tokens or settings.max_tokens
     return limit is not None and (completion.usage.completion_tokens or 0) >= limit
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(from_json(text), dict)
-    except ValueError:
-        return False
 
 
 async def request_for(run: Run, conclude: bool) -> ChatRequest:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from pydantic_core import from_json
-
 from agentkit.chat import (
     AssistantMessage,
     ChatRequest,
@@ -14,6 +12,7 @@ from agentkit.chat import (
     Json,
     SystemMessage,
     ToolMessage,
+    is_object,
 )
 from agentkit.errors import ConfigurationError
 
@@ -59,13 +58,6 @@ def _calls_problem(message: AssistantMessage) -> str | None:
     for call in message.tool_calls or ():
         if not _NAME.match(call.name):
             return f"{call.name!r} is no name of a function"
-        if not isinstance(call, CustomToolCall) and not _object(call.text):
+        if not isinstance(call, CustomToolCall) and not is_object(call.text):
             return f"the arguments of {call.name!r} are no JSON object: {call.text[:40]!r}"
     return None
-
-
-def _object(text: str) -> bool:
-    try:
-        return isinstance(from_json(text), dict)
-    except ValueError:
-        return False
