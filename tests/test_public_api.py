@@ -18,9 +18,9 @@ from agentkit.tools import SchemaOptions, ToolOptions
 
 NAMES = """
 Agent AgentChanged AgentKitError AuthenticationFailed BadRequest ChatClient ChatCompletion ChatRequest ConfigurationError
-ConnectionFailed ContentFiltered Context ContextOverflow Event FunctionModel GuardrailTripped LimitReached Limits
+ConnectionFailed ContentFiltered Context ContextOverflow Event FallbackModel FunctionModel GuardrailTripped LimitReached Limits
 MemoryStore Middleware Model ModelCall ModelError ModelRefused OfflineModel OutputInvalid OutputTruncated PartialOutput
-PostgresStore Profile ProtocolError RateLimited ReasoningDelta RefusalDelta RemoteModel Restarted RunCall RunFinished RunResult
+PostgresStore Profile ProtocolError RateLimited ReasoningDelta RecordedModel RefusalDelta RemoteModel Restarted RunCall RunFinished RunResult
 RunStarted RunState RunStream SQLiteStore ScriptedModel ServerFailed Session SessionConflict Settings StatusError StillWaiting Store StoreError
 StreamInterrupted StreamTruncated SyncRunStream TextDelta Timeout Tool ToolError ToolFailed ToolFinished ToolProgress ToolProposed
 ToolResult ToolRun ToolStarted Usage Waiting event_json model_from_environment tool
@@ -62,7 +62,7 @@ ToolOptions(effect: Effect, approval: bool | Predicate, expires: float | None, t
     Awaitable[bool]] | None, untrusted: bool, name: str, description: str)
 Context(deps: Deps = None, *, run_id: str = '', agent: str = '', call_id: str = '', idempotency_key: str = '',
     attempt: int = 1, messages: Callable[[], tuple[Message, ...]] | None = None, usage: Callable[[], Usage] | None =
-    None, progress: Progress | None = None)
+    None, untrusted: Callable[[], frozenset[str]] | None = None, progress: Progress | None = None)
 ToolResult(content: object, data: Any = None, images: Sequence[str] = ())
 RemoteModel(name: str, *, base_url: str | None = None, api_key: str | None = None, headers: Mapping[str, str] | None
     = None, timeout: Timeout | None = None, retries: int = 2, proxy: str | None = None, trust_env: bool = False,

@@ -73,6 +73,7 @@ class Admitted:
     nested: bool = False  # an agent as a tool: its journal lives inside this one
     repairs: tuple[str, ...] = ()
     expires: float | None = None  # seconds since 1970: an approval after that counts as a denial
+    untrusted: bool = False  # its result comes from outside (S7)
     kind: Literal["admitted"] = "admitted"
     __pydantic_config__ = _CLOSED
 
@@ -137,9 +138,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """The settled messages are replaced, in the view only."""
+    """The settled messages are replaced, in the view only; `usage` is what a summary of them cost."""
 
     messages: tuple[Message, ...]
+    usage: CompletionUsage | None = None
     kind: Literal["compacted"] = "compacted"
     __pydantic_config__ = _CLOSED
 

@@ -104,6 +104,8 @@ def _result(state: RunState, entry: Result) -> None:
     if call is not None and call.result is not None:
         raise ConfigurationError(f"call {entry.call!r} has a result already")
     changed = _change(state, entry.call, result=entry, child=None)
+    if changed.admitted is not None and changed.admitted.untrusted:
+        state.untrusted |= {changed.name}
     if changed.failed:
         state.failures = {**state.failures, changed.name: state.failures.get(changed.name, 0) + 1}
     elif entry.status == "ok" and changed.name in state.failures:
@@ -128,8 +130,11 @@ def _told(state: RunState, entry: Told) -> None:
 
 
 def _compacted(state: RunState, entry: Compacted) -> None:
+    kept = len(state.settled) - state.run_from  # the messages of this run stand at the end of both
     state.settled = Trail(list(entry.messages))
-    state.run_from = min(state.run_from, len(entry.messages))
+    state.run_from = max(0, len(entry.messages) - kept)
+    if entry.usage is not None:
+        state.usage = state.usage.plus(entry.usage)
 
 
 def _rewound(state: RunState, entry: Rewound) -> None:
@@ -148,6 +153,7 @@ def _nested(state: RunState, entry: Nested) -> None:
     before = call.child if call is not None and call.child is not None else type(state)()
     after = before.apply(entry.entry)
     _change(state, entry.call, child=after)
+    state.untrusted |= after.untrusted
     if not isinstance(entry.entry, Input):
         state.turns += after.turns - before.turns
         state.tool_calls += after.tool_calls - before.tool_calls

@@ -44,6 +44,7 @@ class RunState:
     fingerprint: tuple[tuple[str, str, str], ...] = ()
     ended: bool = False
     stopped_by: str = ""
+    untrusted: frozenset[str] = frozenset()  # tools whose results, from outside, the conversation holds (S7)
 
     def apply(self, entry: Entry) -> RunState:
         """The state after one more entry. Raises ConfigurationError for an entry that cannot follow."""

@@ -5,9 +5,20 @@ from __future__ import annotations
 import inspect
 import logging
 import re
+from functools import partial
 from typing import Any, cast
 
-from agentkit.chat import ChatCompletion, ChatRequest, Choice, Message, Settings, is_object
+from agentkit.chat import (
+    ChatCompletion,
+    ChatRequest,
+    Choice,
+    CompletionUsage,
+    Message,
+    Settings,
+    ToolMessage,
+    is_object,
+    replay,
+)
 from agentkit.errors import (
     BadRequest,
     ConfigurationError,
@@ -18,7 +29,7 @@ from agentkit.errors import (
     ProtocolError,
     ServerFailed,
 )
-from agentkit.journal import Attempted, Compacted, Completion, Told
+from agentkit.journal import Attempted, Compacted, Completion, Told, mended
 from agentkit.models import Model
 
 from .around import ModelCall, onion
@@ -48,11 +59,14 @@ async def ask(run: Run, conclude: bool) -> None:
     middleware = run.shared.middleware
     try:
         if middleware:
-            call = ModelCall(request, run.context(), lambda up_to, summary: _compact(run, up_to, summary))
+            call = ModelCall(request, run.context(), partial(_compact, run))
             completion = await onion(middleware, "around_model", core)(call)
         else:
             teller = EarlyStarts(run) if run.shared.stream else None
             completion = await _completed(spec.model, request, teller)
+        if run.shared.stream and (teller is None or not teller.heard):  # a whole answer is heard in one piece
+            teller = teller or EarlyStarts(run)
+            await replay(completion, teller.on_chunk)
         picked = _picked(run, completion)
     except BaseException as error:
         if teller is not None:
@@ -97,13 +111,18 @@ def _record(run: Run, completion: ChatCompletion, picked: Choice) -> None:
         )
 
 
-def _compact(run: Run, up_to: int, summary: Message) -> None:
-    kept = run.state.messages[up_to:]
-    if run.state.open_calls or not 0 < up_to <= len(run.state.messages):
+def _compact(run: Run, up_to: int, *messages: Message, usage: CompletionUsage | None = None) -> None:
+    settled = tuple(run.state.settled)  # the results of the newest calls stand behind these
+    kept = settled[up_to:]
+    parted = isinstance(kept[0], ToolMessage) if kept else bool(run.state.calls)
+    if not 0 < up_to <= len(settled) or parted:
         raise ConfigurationError(
-            f"compact(up_to={up_to}): only the settled messages of the conversation can be replaced"
+            f"compact(up_to={up_to}): only whole turns can be replaced, a call with its result, of the "
+            f"{len(settled)} messages before the newest results"
         )
-    run.record(Compacted((summary, *kept)))
+    if mended(messages) != messages:
+        raise ConfigurationError("compact: each call in the new messages needs its one result directly after it")
+    run.record(Compacted((*messages, *kept), usage))
 
 
 def _asked_again(run: Run, error: BaseException) -> bool:

@@ -74,7 +74,9 @@ async def _admit(run: Run, call: Call) -> Entry:
     nested = team_of(tool) is not None
     digest = tool.digest if wants else ""
     expires = time.time() + tool.expires if wants == "approval" and tool.expires is not None else None
-    return Admitted(call.ref, arguments.json, tool.effect, digest, wants, nested, arguments.repairs, expires)
+    return Admitted(
+        call.ref, arguments.json, tool.effect, digest, wants, nested, arguments.repairs, expires, tool.untrusted
+    )
 
 
 def _no_such_tool(name: str, names: list[str]) -> str:

@@ -42,6 +42,11 @@ class EarlyStarts:
         self._lengths: dict[int, int] = {}  # characters of each choice
         self._read = 0  # of them, already told as structured output
 
+    @property
+    def heard(self) -> bool:
+        """Whether the model told anything of its message."""
+        return self._partial is not None
+
     async def on_chunk(self, chunk: dict[str, Any], partial: PartialCompletion) -> None:
         """Called by the model for each chunk, the live accumulator travelling along."""
         if partial is not self._partial:

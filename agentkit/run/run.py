@@ -128,6 +128,7 @@ class Run:
             attempt=attempt,
             messages=lambda: self.state.messages,
             usage=lambda: self.state.usage,
+            untrusted=lambda: self.shared.journal.state.untrusted,
             progress=progress,
         )
 
