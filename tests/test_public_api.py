@@ -98,7 +98,8 @@ SQLiteStore(path: str | os.PathLike[str], *, busy_timeout: float = 10.0)
 SQLiteStore.session(id: str) -> Session
 RunState.decide(call: Waiting | str, *, approve: bool | None = None, reason: str = '', retry: bool = False,
     tell_model: bool = False, result: object = None) -> RunState
-RunState.approve(call: Waiting | str, arguments: dict[str, object] | None = None) -> RunState
+RunState.approve(call: Waiting | str, arguments: dict[str, object] | None = None, *, always: bool | dict[str, object]
+    = False) -> RunState
 RunState.deny(call: Waiting | str, reason: str = '') -> RunState
 RunState.answer(call: Waiting | str, result: object) -> RunState
 RunState.retry(call: Waiting | str) -> RunState

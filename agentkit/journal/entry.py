@@ -106,12 +106,17 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Somebody outside said how a waiting call goes on; `arguments` are theirs when they edited them."""
+    """Somebody outside said how a waiting call goes on; `arguments` are theirs when they edited them.
+
+    always: later calls of this run to the very same tool are approved too, where they have these argument values
+    (none: whatever theirs are).
+    """
 
     call: str
     verdict: Verdict
     reason: str = ""
     arguments: str | None = None
+    always: dict[str, Any] | None = None
     kind: Literal["decision"] = "decision"
     __pydantic_config__ = _CLOSED
 
