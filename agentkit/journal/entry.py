@@ -40,11 +40,12 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The model answered with a whole message, kept as it came."""
+    """The model answered with a whole message, kept as it came; `lost` answers to the same request came to nothing."""
 
     message: ResponseMessage
     finish_reason: str | None = None
     usage: CompletionUsage | None = None
+    lost: int = 0
     kind: Literal["completion"] = "completion"
     __pydantic_config__ = _CLOSED
 
@@ -57,6 +58,7 @@ class Attempted:
     text: str = ""
     usage: CompletionUsage | None = None
     repair: bool = False  # the model itself went wrong and is asked again, within limits.repairs
+    lost: int = 0  # answers to the same request that came to nothing before
     kind: Literal["attempted"] = "attempted"
     __pydantic_config__ = _CLOSED
 
@@ -134,7 +136,7 @@ class AgentChanged:
 class Told:
     """The framework said something to the model: an output problem, a spent budget, a loop."""
 
-    why: Literal["repair", "repeats", "turns", "tool_calls", "tokens"]
+    why: Literal["repair", "repeats", "turns", "tool_calls", "calls_per_turn", "tokens"]
     text: str
     kind: Literal["told"] = "told"
     __pydantic_config__ = _CLOSED

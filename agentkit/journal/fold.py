@@ -70,11 +70,17 @@ def _completion(state: RunState, entry: Completion) -> None:
     state.turn += 1
     state.turns += 1
     state.tool_calls += len(calls)
+    _spend(state, entry)
+
+
+def _spend(state: RunState, entry: Completion | Attempted) -> None:
     state.usage = state.usage.plus(entry.usage)
+    if entry.lost:
+        state.usage = state.usage + Usage(requests=entry.lost, requests_unknown=entry.lost)
 
 
 def _attempted(state: RunState, entry: Attempted) -> None:
-    state.usage = state.usage.plus(entry.usage)
+    _spend(state, entry)
     if entry.repair:
         state.repairs += 1
 
