@@ -103,9 +103,8 @@ class Tool(Generic[P, R]):
         self.context, self.deps_type = context, deps_type
         self.effect: Effect = effect
         self.approval, self.expires, self.timeout = approval, expires, timeout
-        self.max_failures, self.lock = max_failures, lock
-        self.max_arguments, self.max_result = max_arguments, max_result
-        self.when, self.untrusted = when, untrusted
+        self.max_failures, self.max_arguments, self.max_result = max_failures, max_arguments, max_result
+        self.lock, self.when, self.untrusted = lock, when, untrusted
         self.runs_elsewhere = function is None
         self._is_async = function is not None and _is_async(function)
         self.threaded = function is not None and not self._is_async and thread
