@@ -163,7 +163,8 @@ def _nested(state: RunState, entry: Nested) -> None:
 
 
 def _resumed(state: RunState, entry: Resumed) -> None:
-    """A resumed run stands where it stood; the entry only says who acts from here on."""
+    """A resumed run stands where it stood; tools that failed too often have their chances again."""
+    state.failures = {}
 
 
 FOLD: dict[type, Callable[[Any, Any], None]] = {
