@@ -52,11 +52,15 @@ class ModelError(AgentKitError):
 
 
 class ConnectionFailed(ModelError):
-    """No connection, or it broke before a delta came; `timed_out` when nothing came in time."""
+    """No connection, or it broke before a delta came; `timed_out` when nothing came in time.
 
-    def __init__(self, message: str, *, text: str = "", timed_out: bool = False) -> None:
+    `sent` when the request may have left: its answer was lost, and may be billed.
+    """
+
+    def __init__(self, message: str, *, text: str = "", timed_out: bool = False, sent: bool = True) -> None:
         super().__init__(message, text=text)
         self.timed_out = timed_out
+        self.sent = sent
 
 
 class StatusError(ModelError):
@@ -72,6 +76,7 @@ class StatusError(ModelError):
         param: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
+        should_retry: bool | None = None,
         body: str = "",
     ) -> None:
         super().__init__(message)
@@ -81,6 +86,7 @@ class StatusError(ModelError):
         self.param = param
         self.request_id = request_id
         self.retry_after = retry_after
+        self.should_retry = should_retry
         self.body = body
 
 

@@ -8,6 +8,8 @@ import re
 from functools import partial
 from typing import Any, cast
 
+import anyio
+
 from agentkit.chat import (
     ChatCompletion,
     ChatRequest,
@@ -19,6 +21,7 @@ from agentkit.chat import (
     is_object,
     replay,
 )
+from agentkit.client import RETRIES
 from agentkit.errors import (
     BadRequest,
     ConfigurationError,
@@ -30,7 +33,6 @@ from agentkit.errors import (
     ServerFailed,
 )
 from agentkit.journal import Attempted, Compacted, Completion, Told, mended
-from agentkit.models import Model
 
 from .around import ModelCall, onion
 from .choose import choose
@@ -46,7 +48,6 @@ _CALL_AS_TEXT = re.compile(r"<tool_call>|\[TOOL_CALLS\]|<\|tool_call")  # Q22
 async def ask(run: Run, conclude: bool) -> None:
     """One model turn. Raises ModelError when it gave no usable message."""
     request = await request_for(run, conclude)
-    spec = run.spec
     teller: EarlyStarts | None = None
 
     async def core(call: ModelCall) -> ChatCompletion:
@@ -54,7 +55,7 @@ async def ask(run: Run, conclude: bool) -> None:
         if teller is not None:  # a middleware asks again: nothing carries over
             await teller.restart("asked again")
         teller = EarlyStarts(run) if run.shared.stream else None
-        return await _completed(spec.model, call.request, teller)
+        return await _completed(run, call.request, teller)
 
     middleware = run.shared.middleware
     try:
@@ -63,7 +64,7 @@ async def ask(run: Run, conclude: bool) -> None:
             completion = await onion(middleware, "around_model", core)(call)
         else:
             teller = EarlyStarts(run) if run.shared.stream else None
-            completion = await _completed(spec.model, request, teller)
+            completion = await _completed(run, request, teller)
         if run.shared.stream and (teller is None or not teller.heard):  # a whole answer is heard in one piece
             teller = teller or EarlyStarts(run)
             await replay(completion, teller.on_chunk)
@@ -81,12 +82,17 @@ async def ask(run: Run, conclude: bool) -> None:
             await run.tell(ToolProposed(ToolUse(proposal.ref, proposal.name, proposal.text)))
 
 
-async def _completed(model: Model, request: ChatRequest, teller: EarlyStarts | None) -> ChatCompletion:
-    completion: object = model.complete(request, teller.on_chunk if teller is not None else None)
-    if inspect.isawaitable(completion):
-        completion = cast("object", await completion)
-        if isinstance(completion, ChatCompletion):
-            return completion
+async def _completed(run: Run, request: ChatRequest, teller: EarlyStarts | None) -> ChatCompletion:
+    model = run.spec.model
+    token = RETRIES.set(run.shared.retries)
+    try:
+        completion: object = model.complete(request, teller.on_chunk if teller is not None else None)
+        if inspect.isawaitable(completion):
+            completion = cast("object", await completion)
+            if isinstance(completion, ChatCompletion):
+                return completion
+    finally:
+        RETRIES.reset(token)
     raise ConfigurationError(
         f"{type(model).__name__}.complete returned {type(completion).__name__}; "
         "write `async def complete(self, request, on_chunk=None)`, and return a ChatCompletion"
@@ -95,7 +101,7 @@ async def _completed(model: Model, request: ChatRequest, teller: EarlyStarts | N
 
 def _record(run: Run, completion: ChatCompletion, picked: Choice) -> None:
     run.shared.completions.append(completion)
-    run.record(Completion(picked.message, picked.finish_reason, completion.usage))
+    run.record(Completion(picked.message, picked.finish_reason, completion.usage, run.shared.retries.told()))
     usage = completion.usage
     log.info(
         "agent %s turn %d: %s, %d calls, %s tokens",
@@ -127,20 +133,18 @@ def _compact(run: Run, up_to: int, *messages: Message, usage: CompletionUsage | 
 
 def _asked_again(run: Run, error: BaseException) -> bool:
     """Write down a failed request; whether the model itself went wrong and is simply asked again (Q27, Q53)."""
+    lost = run.shared.retries.told()
     if not isinstance(error, ModelError):
+        if isinstance(error, anyio.get_cancelled_exc_class()):
+            run.record(Attempted("Cancelled", "", lost=lost))
         return False
     again = isinstance(error, BadRequest) and error.code == "tool_use_failed"
     again = (again or isinstance(error, _Malformed)) and run.state.repairs < run.team.limits.repairs
-    run.record(
-        Attempted(type(error).__name__, error.text, getattr(error, "usage", None), repair=again and _silent(error))
-    )
+    usage, silent = getattr(error, "usage", None), again and isinstance(error, _Malformed)
+    run.record(Attempted(type(error).__name__, error.text, usage, silent, lost))
     if again and isinstance(error, BadRequest):
         run.record(Told("repair", "Your tool call could not be read. Call the tool again with valid JSON arguments."))
     return again
-
-
-def _silent(error: ModelError) -> bool:
-    return isinstance(error, _Malformed)
 
 
 class _Malformed(ProtocolError):
