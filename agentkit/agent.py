@@ -171,7 +171,10 @@ class Agent(Generic[Deps, Out]):
 
     @contextmanager
     def override(self, **changes: Unpack[Changes]) -> Generator[None]:
-        """Inside the block this agent runs with other fields: `with agent.override(model=ScriptedModel([...])):`."""
+        """Inside the block this agent runs with other fields: `with agent.override(model=ScriptedModel([...])):`.
+
+        Of agents that hand over to each other, override each: the first one's override reaches the others' too.
+        """
         token = self._override.set((self._override.get() or self).replace(**changes))
         try:
             yield
@@ -296,4 +299,4 @@ def _specs_of(agents: Iterable[object]) -> tuple[AgentSpec, ...]:
     wrong = next((agent for agent in agents if not isinstance(agent, Agent)), None)
     if wrong is not None:
         raise ConfigurationError(f"handoffs= holds {wrong!r}; give agents, or a function that returns them")
-    return tuple(agent.spec for agent in agents if isinstance(agent, Agent))
+    return tuple(agent._active().spec for agent in agents if isinstance(agent, Agent))
