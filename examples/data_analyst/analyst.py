@@ -53,9 +53,7 @@ class Data:
     def rows(self, sql: str, values: tuple[object, ...] = ()) -> list[dict[str, object]]:
         """The rows of one SELECT. Raises ToolError for anything else, for too many rows, and for too much work."""
         with closing(sqlite3.connect(f"{self.database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            connection.set_authorizer(
-                lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY
-            )
+            connection.set_authorizer(only_reads)
             connection.set_progress_handler(lambda: 1, STEPS)
             connection.row_factory = sqlite3.Row
             try:

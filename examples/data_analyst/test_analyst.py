@@ -58,7 +58,7 @@ def test_too_many_rows_and_too_much_work_are_refused(data: Data) -> None:
         ("It is 3700.7 g.", '[{"value":3700.66}]', set[str]()),
         ("It is 3700.6 g.", '[{"value":3700.66}]', {"3700.6"}),
         ("About 4000 g, of 3 species.", '[{"value":3700.66}]', {"4000"}),
-        ("In 2007 it was -5.", "year 2007: -5", set()),
+        ("In 2007 it was -5.", "year 2007: -5", set[str]()),
         ("Adelie-2 and v1.2.3 are names.", "", set[str]()),
     ],
 )
