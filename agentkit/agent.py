@@ -310,11 +310,11 @@ def _ways(handoffs: Handoffs) -> tuple[Handoff, ...] | Callable[[], tuple[Handof
     return tuple(map(_way, in_list("Agent", "handoffs", handoffs)))
 
 
-def _way(to: object) -> Handoff:
+def _way(to: Any) -> Handoff:
     if isinstance(to, Handoff):
         return to
-    if isinstance(to, Agent):
-        return Handoff(to)
-    raise ConfigurationError(
-        f"handoffs= holds {to!r}; give agents or Handoff(agent, ...), or a function that returns them"
-    )
+    if not isinstance(getattr(to, "spec", None), AgentSpec):
+        raise ConfigurationError(
+            f"handoffs= holds {to!r}; give agents or Handoff(agent, ...), or a function that returns them"
+        )
+    return Handoff(to)
