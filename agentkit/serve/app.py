@@ -71,11 +71,11 @@ def create_app(
 
 def _routes(service: Service) -> list[Route]:
     api = [*completions.routes(service), *stored.routes(service), *decisions.routes(service)]
-    return [Route("/healthz", _health), Route("/openapi.json", _description), *api]
 
+    async def described(request: Request) -> Response:
+        return JSONResponse(description(service))
 
-async def _description(request: Request) -> Response:
-    return JSONResponse(description())
+    return [Route("/healthz", _health), Route("/openapi.json", described), *api]
 
 
 async def _health(request: Request) -> Response:
