@@ -151,7 +151,9 @@ def test_every_answer_has_the_headers_that_keep_browsers_careful(client: Asking)
         assert "server" not in headers
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/v1/../etc/passwd", "/v1/chat/completions/..%2f..%2fx", "/agentkit/web/x"])
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/v1/../etc/passwd", "/v1/chat/completions/..%2f..%2fx", "/agentkit/web/x"]
+)
 def test_what_is_not_there_is_404_in_the_apis_words(client: Asking, path: str) -> None:
     answer = client.http.get(path)
     assert (answer.status_code, client.refused(answer)["type"]) == (404, "not_found_error")
@@ -166,7 +168,11 @@ def test_a_host_beyond_this_machine_needs_keys(host: str) -> None:
 
 def test_what_cannot_be_served_is_told_at_once() -> None:
     agent = Agent("offline", name="a")
-    for wrong, told in [([], "nothing to serve"), ([agent, Agent("offline", name="a")], "two agents"), ([5], "no agent")]:
+    for wrong, told in [
+        ([], "nothing to serve"),
+        ([agent, Agent("offline", name="a")], "two agents"),
+        ([5], "no agent"),
+    ]:
         with pytest.raises(ConfigurationError, match=told):
             create_app(wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="list of keys"):

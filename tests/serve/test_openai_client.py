@@ -117,7 +117,11 @@ def test_tools_streamed_and_parsed(client: openai.OpenAI) -> None:
     said: Any = {
         "role": "assistant",
         "tool_calls": [
-            {"id": call.id, "type": "function", "function": {"name": "get_weather", "arguments": call.function.arguments}}
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": "get_weather", "arguments": call.function.arguments},
+            }
         ],
     }
     messages += [said, {"role": "tool", "tool_call_id": call.id, "content": "snow"}]
