@@ -23,12 +23,17 @@ WORDS = {
         "refunded: 49.0 for order 7, 0.0 for order 8",
     ],
     "07_killed_and_resumed.py": ["transferring ...", "killed", "the outcome is unknown", "bank:   ['850.00 to rent']"],
-    "09_many_agents.py": [
+    "06_many_agents.py": [
         "order 8 is in the van",
         "[now billing speaks]",
         'clerk: list_charges{"order":7} gave 49.00 on 3 May',
         "  clerk: 2 requests",
         'a0 -->|"history: none"| a1',
+    ],
+    "support_desk/served.py": [
+        "waits for an approval",
+        "refunded 49.00 euros for order 7",
+        "refunded: 49.0 for order 7",
     ],
     "08_external_tool.py": ['for the warehouse: {"article":"blue mug"}', "three left, on the top shelf"],
     "data_analyst/analyst.py": ["5076.02", "flipper_length_mm_by_island.svg", '"penguins":344'],
