@@ -10,8 +10,10 @@ from .retry import RetryPolicy
 from .secret import Secret, scrub
 from .sse import EventDecoder
 from .stream import CompletionStream
+from .watch import WATCH, Watch
 
 __all__ = [
+    "WATCH",
     "Channel",
     "ChatClient",
     "CompletionStream",
@@ -20,6 +22,7 @@ __all__ = [
     "RetryPolicy",
     "Secret",
     "Timeout",
+    "Watch",
     "checked_base_url",
     "first_error",
     "is_private",
