@@ -22,8 +22,8 @@ def safe(text: str) -> str:
 
 
 def styled(text: str, **style: Any) -> str:
-    """The text in a style, unless NO_COLOR is set; click takes styles away where no terminal is."""
-    return text if os.environ.get("NO_COLOR") else click.style(text, **style)
+    """The safe text in a style, unless NO_COLOR is set; click takes styles away where no terminal is."""
+    return safe(text) if os.environ.get("NO_COLOR") else click.style(safe(text), **style)
 
 
 def write(text: str) -> None:
@@ -33,12 +33,12 @@ def write(text: str) -> None:
 
 def say(text: str, **style: Any) -> None:
     """A line to standard output."""
-    click.echo(styled(safe(text), **style))
+    click.echo(styled(text, **style))
 
 
 def complain(text: str, **style: Any) -> None:
     """A line to standard error: everything that is not the answer."""
-    click.echo(styled(safe(text), **style), err=True)
+    click.echo(styled(text, **style), err=True)
 
 
 class Progress:
