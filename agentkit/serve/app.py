@@ -19,7 +19,8 @@ from starlette.routing import Route
 from agentkit.errors import ConfigurationError
 from agentkit.journal import Store
 
-from . import completions
+from . import completions, decisions, stored
+from .description import description
 from .failure import Refusal, refused
 from .guard import Guard, Reach
 from .service import Agents, Deps, Service
@@ -49,7 +50,7 @@ def create_app(
         store=store,
         keys=keys,
         hosts=tuple(hosts),
-        reach=reach or Reach(),
+        reach=reach,
         deps=deps,
         client_instructions=client_instructions,
     )
@@ -69,7 +70,12 @@ def create_app(
 
 
 def _routes(service: Service) -> list[Route]:
-    return [Route("/healthz", _health), *completions.routes(service)]
+    api = [*completions.routes(service), *stored.routes(service), *decisions.routes(service)]
+
+    async def described(request: Request) -> Response:
+        return JSONResponse(description(service))
+
+    return [Route("/healthz", _health), Route("/openapi.json", described), *api]
 
 
 async def _health(request: Request) -> Response:

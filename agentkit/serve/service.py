@@ -14,9 +14,11 @@ from agentkit.agent import Agent
 from agentkit.client.secret import Secret
 from agentkit.errors import ConfigurationError
 from agentkit.journal import MemoryStore, Session, Store
+from agentkit.models import OfflineModel, RemoteModel
 
 from .failure import Refusal
 from .guard import Reach
+from .paused import Parking
 
 AnyAgent = Agent[Any, Any]
 Agents = AnyAgent | Sequence[AnyAgent] | Mapping[str, AnyAgent]
@@ -35,14 +37,26 @@ class Service:
     reach: Reach = field(default_factory=Reach)
     deps: Deps = None
     client_instructions: Literal["append", "refuse"] = "append"
+    parking: Parking = field(default_factory=Parking)
 
     @classmethod
-    def of(cls, agents: Agents, *, keys: Iterable[str] = (), store: Store | None = None, **options: Any) -> Service:
+    def of(
+        cls,
+        agents: Agents,
+        *,
+        keys: Iterable[str] = (),
+        store: Store | None = None,
+        reach: Reach | None = None,
+        **options: Any,
+    ) -> Service:
         """A service out of what a user gives. Raises ConfigurationError for what cannot be served."""
         if isinstance(keys, str):
             raise ConfigurationError("keys= is one text; give a list of keys: keys=[...]")
         secrets = tuple(Secret(key, "keys") for key in keys)
-        return cls(_by_name(agents), MemoryStore() if store is None else store, secrets, **options)
+        reach = reach or Reach()
+        parking = Parking(reach.paused, reach.kept)
+        store = MemoryStore() if store is None else store
+        return cls(_by_name(agents), store, secrets, reach=reach, parking=parking, **options)
 
     def owner(self, request: Request) -> str:
         """Whose request it is: a name made from its key, the first part of every journal's name."""
@@ -78,6 +92,15 @@ class Service:
             return deps
         made = deps(request)
         return await made if inspect.isawaitable(made) else made
+
+
+def pass_through(name: str) -> Agent[None, str]:
+    """A model alone, to be served under its own name: everything of a request goes on to it, the client's tools too.
+
+    "offline" is the built-in model; every other name is asked at the configured endpoint.
+    """
+    model = OfflineModel() if name == "offline" else RemoteModel(name, transport="aiohttp")
+    return Agent(model, name=name)
 
 
 def _by_name(agents: Agents) -> dict[str, AnyAgent]:
