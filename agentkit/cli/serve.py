@@ -8,8 +8,8 @@ import click
 
 from agentkit.agent import Agent
 from agentkit.errors import ConfigurationError, missing_extra
+from agentkit.journal import SQLiteStore
 from agentkit.middleware import TraceFile
-from agentkit.models import resolve
 
 from .commands import COMMANDS, OK
 from .target import target_at
@@ -42,33 +42,32 @@ def command(
     insecure_no_auth: bool,
 ) -> int:
     try:
-        from agentkit.serve import serve
+        from agentkit.serve import pass_through, serve
     except (ConfigurationError, ImportError):
         raise missing_extra("agentkit serve", "serve") from None
-    agents, given = _agents(targets, model, deps, trace)
-    from agentkit.journal import SQLiteStore
-
+    if not targets and model is None:
+        raise click.UsageError("nothing is to be served: give a TARGET, or --model NAME")
+    agents, made = _agents(targets, deps)
+    if model is not None:
+        agents[model] = pass_through(model)
+    if trace is not None:
+        layer = TraceFile(trace)
+        agents = {name: agent.replace(middleware=[*agent.spec.middleware, layer]) for name, agent in agents.items()}
     kept = SQLiteStore(store) if store is not None else None
-    serve(agents, host, port, store=kept, deps=given, insecure=insecure_no_auth)
+    serve(agents, host, port, store=kept, deps=made, insecure=insecure_no_auth)
     return OK
 
 
-def _agents(
-    targets: tuple[str, ...], model: str | None, deps: str | None, trace: str | None
-) -> tuple[dict[str, Agent[Any, Any]], Any]:
-    if not targets and model is None:
-        raise click.UsageError("nothing is to be served: give a TARGET, or --model NAME")
-    found = [target_at(target) for target in targets]
+def _agents(targets: tuple[str, ...], deps: str | None) -> tuple[dict[str, Agent[Any, Any]], Any]:
+    """The agents by name, and what their tools get."""
     agents: dict[str, Agent[Any, Any]] = {}
-    for target, text in zip(found, targets, strict=True):
+    made: Any = None
+    for text in targets:
+        target = target_at(text)
         name = target.agent.spec.name
         if name in agents:
             raise click.UsageError(f"two agents are named {name!r}, the second is {text}; give it another name=")
         agents[name] = target.agent
-    if model is not None:
-        agents[model] = Agent(resolve(model), name=model)
-    if trace is not None:
-        layer = TraceFile(trace)
-        agents = {name: agent.replace(middleware=[*agent.spec.middleware, layer]) for name, agent in agents.items()}
-    makers = [target.deps(deps) for target in found if deps is not None or target.agent.spec.deps_type is not None]
-    return agents, makers[0] if makers else None
+        if made is None:
+            made = target.deps(deps)
+    return agents, made

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from typing_extensions import TypeIs
+
 from agentkit.agent import Agent
 from agentkit.errors import AgentKitError, ConfigurationError
 
@@ -50,11 +52,16 @@ def target_at(text: str) -> Target:
     if not name:
         return Target(_only_agent(module, place), module, place)
     value = _found(module, place, name, Agent)
-    agent = value if isinstance(value, Agent) or not callable(value) else _made(value, text)
-    if not isinstance(agent, Agent):
-        what = f"{name} in {place} is {type(agent).__name__}, no agent"
-        raise ConfigurationError(f"{what}; {_there(place, _named(module, Agent))}")
-    return Target(agent, module, place)
+    if not _is_agent(value) and callable(value):
+        value = _made(value, text)
+    if _is_agent(value):
+        return Target(value, module, place)
+    what = f"{name} in {place} is {type(value).__name__}, no agent"
+    raise ConfigurationError(f"{what}; {_there(place, _named(module, Agent))}")
+
+
+def _is_agent(thing: object) -> TypeIs[Agent[Any, Any]]:
+    return isinstance(thing, Agent)
 
 
 def _module(place: str) -> ModuleType:
