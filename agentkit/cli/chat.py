@@ -21,8 +21,9 @@ from .telling import Teller, told, waiting_line
 from .terminal import Progress, complain
 
 HELP = """\
-Write a text and press Enter. A line that ends in a backslash goes on in the next; \"\"\" opens and closes a block.
-Ctrl-C cancels the answer, Ctrl-D ends the chat. /continue goes on with a run that did not end; /quit ends the chat."""
+Write a text and press Enter. A line that ends in a backslash goes on in the next;
+\"\"\" opens and closes a block of lines. Ctrl-C cancels the answer, Ctrl-D ends the chat.
+/continue goes on with a run that did not end; /quit ends the chat."""
 
 
 @click.command(help=f"{COMMANDS['chat']}\n\n\b\n{HELP}")
@@ -71,7 +72,8 @@ class Chat:
                     break
                 self._answer(text)
         except EOFError:
-            pass
+            if sys.stdin.isatty():
+                complain("")
         waiting = self._state().waiting
         for call in waiting:
             complain(waiting_line(call))
@@ -108,7 +110,7 @@ class Chat:
         """Ask about the calls that wait, and go on, until none does. Ctrl-C leaves them waiting."""
         while (state := self._state()).waiting:
             try:
-                state = decided(state, self._prompt.line)
+                state = decided(state, self._prompt.answer)
             except KeyboardInterrupt:
                 complain("\n(undecided; write something, and they are cancelled)", dim=True)
                 return

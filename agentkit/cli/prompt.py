@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import importlib
 import sys
 from collections.abc import Iterable
+from types import ModuleType
 
 FENCE = '"""'
 
@@ -14,12 +15,10 @@ class Prompt:
 
     def __init__(self, earlier: Iterable[str] = ()) -> None:
         self._shown = sys.stdin.isatty()
-        if self._shown:
-            with contextlib.suppress(ImportError):  # no readline on Windows: no history there
-                import readline
-
-                for text in earlier:
-                    readline.add_history(text)
+        self._history = _readline() if self._shown else None
+        if self._history is not None:
+            for text in earlier:
+                self._history.add_history(text)
 
     def line(self, prompt: str) -> str:
         """One line. Raises EOFError at the end of the input, KeyboardInterrupt at Ctrl-C."""
@@ -29,6 +28,13 @@ class Prompt:
         if not line:
             raise EOFError
         return line.rstrip("\n")
+
+    def answer(self, prompt: str) -> str:
+        """One line that stays out of the history."""
+        line = self.line(prompt)
+        if self._history is not None and line:
+            self._history.remove_history_item(self._history.get_current_history_length() - 1)
+        return line
 
     def text(self) -> str:
         """A text of one line or several."""
@@ -47,3 +53,10 @@ class Prompt:
             lines.append(self.line("… "))
         lines[-1] = lines[-1].rstrip().removesuffix(FENCE)
         return "\n".join(lines).strip("\n")
+
+
+def _readline() -> ModuleType | None:
+    try:
+        return importlib.import_module("readline")
+    except ImportError:  # on Windows there is none, and no history
+        return None
