@@ -53,7 +53,7 @@ class Chat:
         if not sys.stdin.isatty():
             return
         name = self._ready.target.agent.spec.name
-        kept = f", conversation {self._ready.session.id}" if self._ready.stored else ""
+        kept = f", conversation {self._ready.session.id}" if self._ready.chat else ""
         complain(f"{name}{kept}. /help tells what can be written here; Ctrl-D ends the chat.", dim=True)
         if state.run_id and not state.ended and not state.waiting:
             complain("The last run did not end; /continue goes on with it.", dim=True)

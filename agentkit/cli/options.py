@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class Running:
     target: Target
     deps: Any
     session: Session
-    stored: bool
+    chat: str | None  # the command that goes on with the conversation, of one that is kept
     middleware: tuple[Middleware, ...]
 
 
@@ -58,7 +59,9 @@ async def running(
         conversation = Session() if kept is None else Session(kept, session) if session else Session(kept)
         value = found.deps(deps)
         await stack.enter_async_context(found.agent)
-        yield Running(found, value, conversation, kept is not None, (TraceFile(trace),) if trace else ())
+        words = ["agentkit", "chat", target, "--store", store or "", "--session", conversation.id]
+        chat = None if kept is None else shlex.join([*words, *(["--deps", deps] if deps else [])])
+        yield Running(found, value, conversation, chat, (TraceFile(trace),) if trace else ())
 
 
 @asynccontextmanager

@@ -89,7 +89,7 @@ def _body(ready: Running, result: RunResult[Any]) -> dict[str, object]:
         "waiting": result.waiting,
         "usage": result.usage,
         "run_id": result.state.run_id,
-        "session": ready.session.id if ready.stored else None,
+        "session": ready.session.id if ready.chat else None,
         "messages": [message.to_json() for message in result.new_messages],
     }
 
@@ -101,8 +101,8 @@ def _waits(ready: Running, result: RunResult[Any]) -> int:
         return OK
     for waiting in result.waiting:
         complain(waiting_line(waiting))
-    if ready.stored:
-        complain(f"decide with: agentkit chat TARGET --store FILE --session {ready.session.id}")
+    if ready.chat:
+        complain(f"decide with: {ready.chat}")
     else:
         complain("nothing of it is kept: use agentkit chat, or give --store FILE.db and --session NAME")
     return WAITS

@@ -31,7 +31,7 @@ def test_a_run_that_waits_ends_with_3_and_says_for_what(folder: Path) -> None:
     assert (done.exit_code, done.stdout) == (3, "")
     assert 'refund({"order":7}) waits for an approval' in done.stderr
     kept = called("run", "desk.py", "Refund order 7.", "--store", "desk.db", "--session", "u42")
-    assert "decide with: agentkit chat TARGET --store FILE --session u42" in kept.stderr
+    assert "decide with: agentkit chat desk.py --store desk.db --session u42\n" in kept.stderr
 
 
 def test_json_is_the_result(folder: Path) -> None:
