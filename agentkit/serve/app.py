@@ -19,7 +19,7 @@ from starlette.routing import Route
 from agentkit.errors import ConfigurationError
 from agentkit.journal import Store
 
-from . import completions
+from . import completions, conversations, page, runs
 from .failure import Refusal, refused
 from .guard import Guard, Reach
 from .service import Agents, Deps, Service
@@ -54,22 +54,26 @@ def create_app(
         client_instructions=client_instructions,
     )
 
+    live = runs.Runs(service)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:  # connections of the models are kept as long as the server lives
             for agent in service.agents.values():
                 await stack.enter_async_context(agent)
+            await stack.enter_async_context(live)
             yield
 
     guard = Middleware(Guard, keys=service.keys, hosts=service.hosts, reach=service.reach)
     handlers = {HTTPException: refused, Refusal: refused}
-    app = Starlette(routes=_routes(service), middleware=[guard], exception_handlers=handlers, lifespan=lifespan)
+    app = Starlette(routes=_routes(service, live), middleware=[guard], exception_handlers=handlers, lifespan=lifespan)
     app.state.service = service
     return app
 
 
-def _routes(service: Service) -> list[Route]:
-    return [Route("/healthz", _health), *completions.routes(service)]
+def _routes(service: Service, live: runs.Runs) -> list[Route]:
+    ours = [*runs.routes(live), *conversations.routes(live), *page.routes()]
+    return [Route("/healthz", _health), *completions.routes(service), *ours]
 
 
 async def _health(request: Request) -> Response:

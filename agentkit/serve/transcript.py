@@ -16,34 +16,38 @@ class Transcript:
         self.items: list[Json] = []
         self.agent = ""  # the one that was asked last
         self.state = RunState(journal=journal, saved=len(entries))
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, Call] = {}  # all of the journal
         for position, entry in enumerate(entries):
-            self._add(entry, entries[:position])
-        for item in self.items:
-            item["calls"] = [self._call(ref) for ref in item.get("calls", ())]
+            self.state = self.state.apply(entry)
+            self._calls.update(self.state.calls)
+            self._add(entry, entries[:position] if isinstance(entry, Rewound) else ())
 
     def _add(self, entry: Entry, before: Sequence[Entry]) -> None:
-        self.state = self.state.apply(entry)
-        self._calls.update(self.state.calls)
         match entry:
             case Input(messages=messages, agent=agent):
                 self.agent = agent
                 self.items += [_said(message) for message in messages if not isinstance(message, ToolMessage)]
             case Completion(message=message, usage=usage):
+                turn: Json = {"kind": "turn", "turn": self.state.turn - 1, "agent": self.state.agent}
                 told = None if usage is None else usage.to_json()
-                refs = [ref for ref in self.state.calls]
-                turn = {"turn": self.state.turn - 1, "agent": self.state.agent, "calls": refs, "usage": told}
-                self.items.append({"kind": "turn", "text": message.text, "reasoning": message.reasoning, **turn})
+                said: Json = {"text": message.text or message.refusal or "", "reasoning": message.reasoning, "usage": told}
+                self.items.append({**turn, **said, "calls": list(self.state.calls)})
             case Told(text=text):
                 self.items.append({"kind": "note", "text": text})
             case Rewound(to=to):
-                self.items = Transcript("", before[:to]).items
+                past = Transcript("", before[:to])
+                self.items, self.agent = past.items, past.agent
             case _:
                 pass
 
-    def _call(self, ref: str | Json) -> Json:
-        if not isinstance(ref, str):  # of what was rewound to: told already
-            return ref
+    def told(self) -> list[Json]:
+        """The items, with their calls."""
+        return [
+            {**item, "calls": [self._call(ref) for ref in item["calls"]]} if "calls" in item else item
+            for item in self.items
+        ]
+
+    def _call(self, ref: str) -> Json:
         call, open_ = self._calls[ref], ref in self.state.calls
         done = call.phase == "done" or not open_
         told: Json = {"call": ref, "tool": call.name, "arguments": call.arguments, "attempts": call.attempt}
@@ -81,7 +85,7 @@ def digest(waiting: Waiting) -> str:
 def _said(message: Message) -> Json:
     text = joined(getattr(message, "content", None))
     if isinstance(message, AssistantMessage):
-        return {"kind": "turn", "turn": None, "agent": None, "text": text, "reasoning": "", "usage": None}
+        return {"kind": "turn", "turn": None, "agent": None, "text": text, "reasoning": "", "usage": None, "calls": []}
     return {"kind": "user" if isinstance(message, UserMessage) else "note", "text": text}
 
 

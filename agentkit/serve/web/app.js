@@ -4,20 +4,144 @@ import { apply, empty, opened } from "./conversation.js";
 import * as server from "./server.js";
 import { page } from "./view.js";
 
-const root = document.documentElement;
-const wide = matchMedia("(min-width: 68rem)");
+const { dataset } = document.documentElement;
 const state = {
-  agents: null, sessions: null, search: "", view: empty(null), draft: "", loading: true, problem: null,
-  menu: false, panel: wide.matches, now: 0,
+  agents: [], sessions: null, search: "", view: empty(""), draft: "", loading: true, problem: null, locked: false,
+  menu: false, panel: matchMedia("(min-width: 68rem)").matches, now: 0,
 };
-let following = null; // stops the reading of the events that are shown
-let late = 0; // what this clock is ahead of the server's
+let reading = new AbortController(); // of the events that are shown
+let ahead = 0; // seconds that this clock shows more than the server's
+let drawing = false;
 
 const draw = () => {
-  late = 0;
-  const scroll = document.getElementById("scroll");
-  const stays = scroll && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight > 80;
-  state.now = Date.now() / 1000 - skew;
+  drawing = false;
+  const above = document.getElementById("scroll");
+  const stays = above && above.scrollHeight - above.scrollTop - above.clientHeight > 80;
+  state.now = Date.now() / 1000 - ahead;
   render(page(state, act), document.getElementById("app"));
-  if (!stays) document.getElementById("scroll").scrollTop = 1e9;
+  if (!stays) document.getElementById("scroll")?.scrollTo(0, 1e9);
 };
+
+const update = (changes) => {
+  Object.assign(state, changes);
+  if (!drawing) requestAnimationFrame(draw);
+  drawing = true;
+};
+
+/** What the work gives; what goes wrong is shown. */
+const attempt = async (work) => {
+  try {
+    return await work();
+  } catch (error) {
+    if (error.status === 401) update({ locked: true });
+    else if (error.name !== "AbortError") update({ problem: error.message, loading: false });
+  }
+};
+
+const list = async () => {
+  const { search } = state;
+  const { sessions } = await server.get(`sessions?search=${encodeURIComponent(search)}`);
+  if (search === state.search) update({ sessions });
+};
+
+const leave = () => {
+  reading.abort();
+  reading = new AbortController();
+};
+
+/** Shows a session, and the events of its run as long as it goes on. */
+const show = async (session) => {
+  const { signal } = reading;
+  const kept = await server.get(`sessions/${session}`);
+  if (signal.aborted) return;
+  const view = opened(kept, state.view.session === session ? state.view.times : {});
+  history.replaceState(null, "", `#session=${session}`);
+  update({ view, loading: false });
+  if (!view.run) return;
+  let least = Infinity; // the event that was the shortest time on its way tells the clocks apart
+  await server.follow(view.run.id, (event) => {
+    if (event.at) ahead = least = Math.min(least, Date.now() / 1000 - event.at);
+    apply(view, event);
+    update();
+  }, signal);
+  const after = await server.get(`sessions/${session}`); // what is kept takes the place of what was told
+  if (signal.aborted) return;
+  update({ view: { ...view, ...after, run: view.run } });
+  if (after.waiting.length) requestAnimationFrame(() => document.querySelector(".decision")?.focus());
+  await list();
+};
+
+const run = async (path, body) => {
+  leave();
+  update({ problem: null });
+  const begun = await attempt(() => server.post(path, body));
+  if (begun) attempt(() => Promise.all([show(begun.session), list()]));
+  return begun;
+};
+
+const act = {
+  draft: (draft) => update({ draft }),
+  send: async () => {
+    const { view, draft } = state;
+    if (!draft.trim() || view.run?.status === "running") return;
+    const before = view.run;
+    view.items.push({ kind: "user", text: draft });
+    view.run = { status: "running", spans: [] };
+    update({ draft: "" });
+    if (await run("runs", { agent: view.agent, session: view.session, input: draft })) return;
+    view.items.pop();
+    view.run = before;
+    update({ draft });
+  },
+  goOn: () => run("runs", { agent: state.view.agent, session: state.view.session, input: null }),
+  decide: ({ call, digest }, verdict, more) =>
+    run(`sessions/${state.view.session}/decisions`, { call, digest, verdict, ...more }),
+  cancel: () => attempt(() => server.post(`runs/${state.view.run.id}/cancel`)),
+  open: (session) => {
+    leave();
+    update({ loading: true, menu: false, problem: null });
+    attempt(() => show(session));
+  },
+  begin: (agent) => {
+    leave();
+    history.replaceState(null, "", location.pathname);
+    update({ view: empty(agent), menu: false, problem: null, loading: false });
+    document.getElementById("input").focus();
+  },
+  search: (search) => { update({ search }); attempt(list); },
+  export: () => attempt(async () => {
+    const { session } = state.view;
+    const href = URL.createObjectURL(new Blob([await server.text(`sessions/${session}/export`)]));
+    Object.assign(document.createElement("a"), { href, download: `${session}.jsonl` }).click();
+    URL.revokeObjectURL(href);
+  }),
+  remove: () => confirm("Delete this conversation?") && attempt(async () => {
+    await server.remove(`sessions/${state.view.session}`);
+    act.begin(state.view.agent);
+    await list();
+  }),
+  unlock: (token) => { sessionStorage.setItem("token", token); update({ locked: false }); act.start(); },
+  menu: () => update({ menu: !state.menu }),
+  panel: () => update({ panel: !state.panel }),
+  theme: () => {
+    const dark = dataset.theme === "dark" || (!dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+    localStorage.theme = dataset.theme = dark ? "light" : "dark";
+  },
+  start: () => attempt(async () => {
+    leave();
+    const { agents } = await server.get("agents");
+    const session = new URLSearchParams(location.hash.slice(1)).get("session");
+    update({ agents, view: empty(agents[0].agent), loading: Boolean(session), problem: null });
+    await list();
+    if (session) await show(session);
+  }),
+};
+
+dataset.theme = localStorage.theme ?? "";
+document.addEventListener("keydown", ({ key }) => {
+  if (key === "Escape" && state.menu) act.menu();
+  else if (key === "Escape" && state.view.run?.status === "running") act.cancel();
+});
+setInterval(() => state.view.run?.status === "running" && update(), 100);
+update();
+act.start();

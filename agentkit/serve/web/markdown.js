@@ -2,27 +2,22 @@
 import DOMPurify from "./vendor/purify.mjs";
 import { Marked } from "./vendor/marked.mjs";
 
-const TAGS = "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul".split(" ");
-const POLICY = { ALLOWED_TAGS: TAGS, ALLOWED_ATTR: ["href", "start"], ALLOWED_URI_REGEXP: /^https?:\/\//i, RETURN_TRUSTED_TYPE: true };
-const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt()};`);
-const marked = new Marked({
-  gfm: true, breaks: true,
-  renderer: { html: ({ text }) => escaped(text), image: ({ text, href }) => escaped(`[image: ${text || href}]`) },
-});
+const ALLOWED_TAGS = "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul".split(" ");
+const POLICY = { ALLOWED_TAGS, ALLOWED_ATTR: ["href", "start"], ALLOWED_URI_REGEXP: /^https?:\/\//i, RETURN_TRUSTED_TYPE: true };
+const escaped = (text) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt()};`);
+const renderer = { html: ({ text }) => escaped(text), image: ({ text, href }) => escaped(`[image: ${text || href}]`) };
+const marked = new Marked({ breaks: true, renderer });
 
 DOMPurify.addHook("afterSanitizeAttributes", (node) => {
   if (node.tagName !== "A") return;
-  node.setAttribute("rel", "noopener noreferrer");
-  node.setAttribute("target", "_blank");
-  node.setAttribute("title", node.getAttribute("href") ?? "");
+  const link = { rel: "noopener noreferrer", target: "_blank", title: node.getAttribute("href") ?? "" };
+  for (const [name, value] of Object.entries(link)) node.setAttribute(name, value);
 });
 
-const known = new Map(); // of texts that are shown again and again while another one streams
+const known = new Map(); // texts that are drawn again and again while another one grows
 
 export const markdown = (text) => {
-  if (!known.has(text)) {
-    if (known.size > 200) known.clear();
-    known.set(text, { __html: DOMPurify.sanitize(marked.parse(text), POLICY) });
-  }
+  if (known.size > 200) known.clear();
+  if (!known.has(text)) known.set(text, { __html: DOMPurify.sanitize(marked.parse(text), POLICY) });
   return known.get(text);
 };

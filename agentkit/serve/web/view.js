@@ -150,8 +150,15 @@ const sidebar = (state, act) => html`<nav class="side" aria-label="Conversations
   ${state.sessions?.length === 0 && html`<p class="muted">${state.search ? "Nothing found." : "No conversations yet."}</p>`}
 </nav>`;
 
+const lock = (act) => {
+  const unlock = (event) => { event.preventDefault(); act.unlock(new FormData(event.target).get("token")); };
+  return html`<form class="hollow" onSubmit=${unlock}><h2>This server asks for a key</h2>
+    <p><input name="token" type="password" required aria-label="Key" autocomplete="off" /> <button class="main">Open</button></p></form>`;
+};
+
 export const page = (state, act) => {
   const { view } = state;
+  if (state.locked) return lock(act);
   const running = view.run?.status === "running";
   const keys = (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); act.send(); } };
   const title = view.items.find((each) => each.kind === "user")?.text ?? "New conversation";

@@ -1,0 +1,141 @@
+"""Stored sessions as the page shows them: listed, searched, read, exported, forgotten, and decided on."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from agentkit.chat import Json
+from agentkit.errors import ConfigurationError, StoreError
+from agentkit.journal import RunState, Session
+
+from .asked import read_json
+from .failure import Refusal
+from .runs import Runs, started
+from .service import Service
+from .transcript import Transcript, digest
+
+LISTED = 100  # sessions in an answer, the one changed last first
+SEARCHED = 1000  # sessions that a search looks through
+TITLE = 80  # characters
+VERDICTS = ("approve", "deny", "answer", "retry")
+
+
+def routes(runs: Runs) -> list[Route]:
+    """The sessions of whoever asks."""
+    service = runs.service
+
+    async def listed(request: Request) -> Response:
+        search = request.query_params.get("search", "").casefold()
+        return JSONResponse({"sessions": await _found(runs, request, search)})
+
+    async def detail(request: Request) -> Response:
+        session, transcript = await _load(service, request)
+        return JSONResponse(_detail(runs, request, transcript))
+
+    async def export(request: Request) -> Response:
+        session, _ = await _load(service, request)
+        name = {"content-disposition": f'attachment; filename="{request.path_params["session"]}.jsonl"'}
+        return Response(await session.export(), media_type="application/x-ndjson", headers=name)
+
+    async def delete(request: Request) -> Response:
+        session, _ = await _load(service, request)
+        if runs.of(service.owner(request), request.path_params["session"]) is not None:
+            raise Refusal(409, "a run is at work in this session: cancel it first", code="session_conflict")
+        await session.delete()
+        return Response(status_code=204)
+
+    async def decide(request: Request) -> Response:
+        body = await read_json(request)
+        _, transcript = await _load(service, request)
+        state = _decided(transcript.state, body)
+        agent = service.agent(_served(service, transcript.agent))
+        return started(await runs.start(request, agent, request.path_params["session"], state))
+
+    one = "/agentkit/sessions/{session}"
+    return [
+        Route("/agentkit/sessions", listed),
+        Route(one, detail, methods=["GET"]),
+        Route(one, delete, methods=["DELETE"]),
+        Route(f"{one}/export", export),
+        Route(f"{one}/decisions", decide, methods=["POST"]),
+    ]
+
+
+async def _load(service: Service, request: Request) -> tuple[Session, Transcript]:
+    session = service.session(request, request.path_params["session"])
+    entries = await session.entries()
+    if not entries:
+        raise Refusal(404, "there is no such session", code="session_not_found")
+    return session, Transcript(session.id, entries)
+
+
+async def _found(runs: Runs, request: Request, search: str) -> list[Json]:
+    store, prefix = runs.service.store, runs.service.journal(request, "sessions", "x")[:-1]
+    found: list[Json] = []
+    names = [name for name in await store.journals() if name.startswith(prefix)]
+    for name in names[:SEARCHED]:
+        try:
+            transcript = Transcript(name, await Session(store, name).entries())
+        except (StoreError, ConfigurationError):  # one that cannot be read must not hide the others
+            continue
+        if not search or search in _searchable(transcript):
+            found.append(_summary(runs, request, name.removeprefix(prefix), transcript))
+        if len(found) == LISTED:
+            break
+    return found
+
+
+def _searchable(transcript: Transcript) -> str:
+    calls = [f"{call['tool']} {call['arguments']} {call['result']}" for i in transcript.told() for call in i.get("calls", ())]
+    return "\n".join([*(item["text"] for item in transcript.items), *calls]).casefold()
+
+
+def _summary(runs: Runs, request: Request, id: str, transcript: Transcript) -> Json:
+    said = (item["text"] for item in transcript.items if item["kind"] == "user")
+    title = " ".join(next(said, "").split())[:TITLE]
+    live = runs.of(runs.service.owner(request), id)
+    status = transcript.status if live is None else "running"
+    return {"session": id, "title": title, "agent": _served(runs.service, transcript.agent), "status": status}
+
+
+def _detail(runs: Runs, request: Request, transcript: Transcript) -> Json:
+    id = request.path_params["session"]
+    run = runs.of(runs.service.owner(request), id, ended=True)
+    summary = _summary(runs, request, id, transcript)
+    told: Json = {"items": transcript.told(), "waiting": transcript.waiting}
+    return {**summary, **told, "run": run.id if run is not None else None}
+
+
+def _served(service: Service, name: str) -> str:
+    """The name under which an agent is served."""
+    return next((served for served, agent in service.agents.items() if agent.spec.name == name), name)
+
+
+def _decided(state: RunState, body: Json) -> RunState:
+    """The state with the decision in it, which is for exactly the call that was shown. Raises Refusal (S3)."""
+    call, verdict, seen = body.get("call"), body.get("verdict"), body.get("digest")
+    waiting = next((waiting for waiting in state.waiting if waiting.call == call), None)
+    if waiting is None:
+        raise Refusal(409, "this call does not wait for a decision", param="call", code="not_waiting")
+    if not isinstance(seen, str) or not hmac.compare_digest(seen.encode(), digest(waiting).encode()):
+        raise Refusal(409, "the call is not the one that was shown; look at it again", param="digest", code="changed")
+    reason: Any = body.get("reason") or ""
+    try:
+        match verdict:
+            case "approve":
+                return state.approve(waiting)
+            case "deny":
+                return state.deny(waiting, str(reason))
+            case "answer":
+                return state.answer(waiting, body.get("result"))
+            case "retry":
+                return state.retry(waiting)
+            case _:
+                raise Refusal(400, f"verdict is one of {', '.join(VERDICTS)}", param="verdict", code="invalid_value")
+    except ConfigurationError as error:
+        raise Refusal(400, str(error), param="verdict", code="invalid_value") from None
