@@ -1,17 +1,23 @@
-"""A run's result as the API's answer: whole, or in chunks."""
+"""A run's end as the API's answer: choices, finish reason, tokens."""
 
 from __future__ import annotations
 
-import secrets
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from pydantic_core import to_json
+from agentkit.chat import AssistantMessage, ChatCompletion, Choice, Json, ToolMessage, Usage
+from agentkit.errors import AgentKitError, ContentFiltered, LimitReached, ModelRefused, OutputTruncated
+from agentkit.journal import Completion, Input, Resumed, RunState, Waiting
+from agentkit.run import RunResult
 
-from agentkit.chat import Json, Usage
+from .paused import client_calls
+from .turn import Turn
 
-PAD = 64  # characters: what a chunk adds and its padding fill whole rows of these
+BETWEEN = "\n\n"  # what an agent says before and after its own calls
+_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter"})
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,194 @@ class Head:
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def completion(self, choices: list[Json], usage: Usage) -> Json:
+
+@dataclass(frozen=True)
+class Answer:
+    """How a run ended, as the API tells it. `waits`: calls that somebody else than the client decides."""
+
+    choices: tuple[Json, ...]
+    usage: Usage
+    state: RunState
+    client: dict[str, Waiting]
+    waits: tuple[Waiting, ...] = ()
+    fingerprint: str | None = None
+    tier: str | None = None
+
+    @property
+    def usage_json(self) -> Json | None:
+        """The tokens; None when nobody told them, which is not zero."""
+        known = self.usage.requests > self.usage.requests_unknown or not self.usage.requests
+        return usage_json(self.usage) if known else None
+
+    def extension(self, steps: bool) -> Json | None:
+        """What the API has no field for: a run that waits, a limit that ended it, the agent's own calls."""
+        found: Json = {}
+        if self.waits:
+            found = {"status": "waiting", "run_id": self.state.run_id, "waiting": [waiting_json(w) for w in self.waits]}
+        if self.state.stopped_by:
+            found["stopped_by"] = self.state.stopped_by
+        if steps:
+            found["steps"] = _steps(self.state)
+        return found or None
+
+    def completion(self, head: Head, steps: bool = False) -> Json:
         """The whole answer."""
-        head = {"id": self.id, "object": "chat.completion", "created": self.created, "model": self.model}
-        return {**head, "choices": choices, "usage": usage_json(usage)}
+        body: Json = {"id": head.id, "object": "chat.completion", "created": head.created, "model": head.model}
+        body["choices"] = list(self.choices)
+        optional: Json = {"usage": self.usage_json, "agentkit": self.extension(steps)}
+        optional |= {"system_fingerprint": self.fingerprint, "service_tier": self.tier}
+        return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def answer_of(ended: RunResult[Any] | AgentKitError, turn: Turn) -> Answer:
+    """The answer of a run that is done or waits, or was cut or refused, which the API does not count as an error.
+
+    Raises every other error that ended it.
+    """
+    if isinstance(ended, AgentKitError):
+        return _cut(ended, turn)
+    state, completion, last = ended.state, _last_completion(ended), _last(ended.state)
+    client = client_calls(state, turn.client_tools)
+    waits = tuple(waiting for waiting in state.waiting if waiting not in client.values())
+    content, refusal = _content(state, waits if not client else (), turn.structured)
+    if completion is None:  # nothing was asked anew
+        rows = [_row(0, {"content": content, "refusal": refusal}, "stop")]
+        return _made(state, turn, _with_calls(rows, 0, client), client, waits)
+    rows, place = list[Json](), 0
+    for index, choice in enumerate(completion.choices):
+        message, picked = choice.message.to_json(), choice.message is last
+        place = index if picked else place
+        text = content if picked else choice.message.text or None
+        reason = choice.finish_reason if choice.finish_reason in _REASONS else "stop"
+        row = _row(index, {**message, "content": text, "refusal": refusal or message.get("refusal")}, reason)
+        row["logprobs"] = _logprobs(choice)
+        if picked or not client:
+            row["message"].pop("tool_calls", None)  # the agent's own calls
+        rows.append(row)
+    return _made(state, turn, _with_calls(rows, place, client), client, waits, completion)
+
+
+def _cut(error: AgentKitError, turn: Turn) -> Answer:
+    reasons = {OutputTruncated: "length", LimitReached: "length", ContentFiltered: "content_filter"}
+    reason = "stop" if isinstance(error, ModelRefused) else reasons.get(type(error))
+    if reason is None or not isinstance(error.state, RunState):
+        raise error
+    said = [] if turn.structured else _texts(error.state)
+    if isinstance(error, OutputTruncated | ContentFiltered):
+        said.append(error.text)
+    refusal = error.text if isinstance(error, ModelRefused) else None
+    message = {"content": _joined(said) or (None if refusal else ""), "refusal": refusal}
+    return _made(error.state, turn, [_row(0, message, reason)], {}, ())
+
+
+def _content(state: RunState, waits: tuple[Waiting, ...], structured: bool) -> tuple[str | None, str | None]:
+    """The text and the refusal of an answer; an answer that is read as JSON is the last turn's alone."""
+    said = _texts(state)
+    if structured:
+        said = [] if state.waiting else said[-1:]
+    if not waits:
+        return _joined(said), None
+    sentence = " ".join(map(_sentence, waits))
+    return (None, sentence) if structured else (_joined([*said, sentence]), None)
+
+
+def _last_completion(result: RunResult[Any]) -> ChatCompletion | None:
+    """The completion that the agent's last message came with, for its choices and log probabilities."""
+    last = _last(result.state)
+    found = (c for c in reversed(result.completions) if any(choice.message is last for choice in c.choices))
+    return next(found, None)
+
+
+def _logprobs(choice: Choice) -> Json | None:
+    if choice.logprobs is None:
+        return None
+    return {"content": None, "refusal": None, **choice.logprobs.to_json()}
+
+
+def _made(
+    state: RunState,
+    turn: Turn,
+    rows: list[Json],
+    client: dict[str, Waiting],
+    waits: tuple[Waiting, ...],
+    completion: ChatCompletion | None = None,
+) -> Answer:
+    fingerprint, tier = (completion.system_fingerprint, completion.service_tier) if completion else (None, None)
+    return Answer(tuple(rows), state.usage - turn.before, state, client, waits, fingerprint, tier)
+
+
+def _row(index: int, message: Json, finish_reason: str) -> Json:
+    message = {name: value for name, value in message.items() if name != "function_call"}
+    return {
+        "index": index,
+        "message": {**message, "role": "assistant"},
+        "logprobs": None,
+        "finish_reason": finish_reason,
+    }
+
+
+def _with_calls(rows: list[Json], place: int, client: dict[str, Waiting]) -> list[Json]:
+    """The choices, with the calls that the client is to run in the one that goes on."""
+    for row in rows:
+        if row is rows[place] and client:
+            row["message"]["tool_calls"] = [_call(id, waiting) for id, waiting in client.items()]
+        calls = row["message"].get("tool_calls")
+        if calls or row["finish_reason"] == "tool_calls":
+            row["finish_reason"] = "tool_calls" if calls else "stop"
+    return rows
+
+
+def _call(id: str, waiting: Waiting) -> Json:
+    function = {"name": waiting.tool, "arguments": waiting.arguments}
+    return {"id": id, "type": "function", "function": function}
+
+
+def _since(state: RunState) -> list[Completion]:
+    """The model's messages since the run began or went on."""
+    found: list[Completion] = []
+    for entry in state.entries:
+        if isinstance(entry, Input | Resumed):
+            found = []
+        elif isinstance(entry, Completion):
+            found.append(entry)
+    return found
+
+
+def _texts(state: RunState) -> list[str]:
+    return [entry.message.text for entry in _since(state)]
+
+
+def _last(state: RunState) -> AssistantMessage | None:
+    found = _since(state)
+    return found[-1].message if found else None
+
+
+def _joined(texts: Iterable[str]) -> str | None:
+    return BETWEEN.join(text for text in texts if text) or None
+
+
+def _sentence(waiting: Waiting) -> str:
+    what = {"approval": "an approval", "external": "its result", "unknown": "a word about its unknown outcome"}
+    return f"{waiting.tool}({waiting.arguments}) waits for {what[waiting.why]}."
+
+
+def waiting_json(waiting: Waiting) -> Json:
+    """A call that waits, as answers tell of it."""
+    return {name: getattr(waiting, name) for name in waiting.__slots__}
+
+
+def _steps(state: RunState) -> list[Json]:
+    """The calls of this run and their results, the agent's own among them."""
+    given = next((len(entry.messages) for entry in reversed(list(state.entries)) if isinstance(entry, Input)), 0)
+    calls: dict[str, Json] = {}
+    steps: list[Json] = []
+    for message in state.new_messages[given:]:
+        if isinstance(message, AssistantMessage):
+            calls = {call.id: {"tool": call.name, "arguments": call.text, "result": None} for call in message.calls}
+            steps += calls.values()
+        elif isinstance(message, ToolMessage) and message.tool_call_id in calls:
+            calls[message.tool_call_id]["result"] = message.content
+    return steps
 
 
 def usage_json(usage: Usage) -> Json:
@@ -45,39 +235,3 @@ def usage_json(usage: Usage) -> Json:
             "rejected_prediction_tokens": usage.rejected_prediction_tokens,
         },
     }
-
-
-class Chunks:
-    """Writes the events of one stream as bytes."""
-
-    def __init__(self, head: Head, *, usage: bool, obfuscation: bool) -> None:
-        self._head: Json = {
-            "id": head.id,
-            "object": "chat.completion.chunk",
-            "created": head.created,
-            "model": head.model,
-        }
-        self._usage, self._obfuscation = usage, obfuscation
-
-    def delta(
-        self, delta: Json, index: int = 0, finish_reason: str | None = None, logprobs: Json | None = None
-    ) -> bytes:
-        """What is new of one choice."""
-        choice: Json = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
-        chunk: Json = {**self._head, "choices": [choice]}
-        if self._usage:
-            chunk["usage"] = None
-        if self._obfuscation:  # against reading along by the sizes of encrypted packets
-            length = len(to_json(delta))
-            chunk["obfuscation"] = secrets.token_urlsafe(PAD)[: PAD - length % PAD]
-        return event(chunk)
-
-    def last(self, usage: Usage) -> bytes:
-        """The usage, where it was asked for, and the end."""
-        done = b"data: [DONE]\n\n"
-        return event({**self._head, "choices": [], "usage": usage_json(usage)}) + done if self._usage else done
-
-
-def event(body: Json) -> bytes:
-    """One event of the stream."""
-    return b"data: " + to_json(body) + b"\n\n"

@@ -19,7 +19,8 @@ from starlette.routing import Route
 from agentkit.errors import ConfigurationError
 from agentkit.journal import Store
 
-from . import completions, conversations, page, runs
+from . import completions, conversations, decisions, page, runs, stored
+from .description import description
 from .failure import Refusal, refused
 from .guard import Guard, Reach
 from .service import Agents, Deps, Service
@@ -49,7 +50,7 @@ def create_app(
         store=store,
         keys=keys,
         hosts=tuple(hosts),
-        reach=reach or Reach(),
+        reach=reach,
         deps=deps,
         client_instructions=client_instructions,
     )
@@ -72,8 +73,13 @@ def create_app(
 
 
 def _routes(service: Service, live: runs.Runs) -> list[Route]:
+    api = [*completions.routes(service), *stored.routes(service), *decisions.routes(service)]
     ours = [*runs.routes(live), *conversations.routes(live), *page.routes()]
-    return [Route("/healthz", _health), *completions.routes(service), *ours]
+    return [Route("/healthz", _health), Route("/openapi.json", _description), *api, *ours]
+
+
+async def _description(request: Request) -> Response:
+    return JSONResponse(description())
 
 
 async def _health(request: Request) -> Response:

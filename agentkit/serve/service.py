@@ -17,6 +17,7 @@ from agentkit.journal import MemoryStore, Session, Store
 
 from .failure import Refusal
 from .guard import Reach
+from .paused import Parking
 
 AnyAgent = Agent[Any, Any]
 Agents = AnyAgent | Sequence[AnyAgent] | Mapping[str, AnyAgent]
@@ -35,14 +36,26 @@ class Service:
     reach: Reach = field(default_factory=Reach)
     deps: Deps = None
     client_instructions: Literal["append", "refuse"] = "append"
+    parking: Parking = field(default_factory=Parking)
 
     @classmethod
-    def of(cls, agents: Agents, *, keys: Iterable[str] = (), store: Store | None = None, **options: Any) -> Service:
+    def of(
+        cls,
+        agents: Agents,
+        *,
+        keys: Iterable[str] = (),
+        store: Store | None = None,
+        reach: Reach | None = None,
+        **options: Any,
+    ) -> Service:
         """A service out of what a user gives. Raises ConfigurationError for what cannot be served."""
         if isinstance(keys, str):
             raise ConfigurationError("keys= is one text; give a list of keys: keys=[...]")
         secrets = tuple(Secret(key, "keys") for key in keys)
-        return cls(_by_name(agents), MemoryStore() if store is None else store, secrets, **options)
+        reach = reach or Reach()
+        parking = Parking(reach.paused, reach.kept)
+        store = MemoryStore() if store is None else store
+        return cls(_by_name(agents), store, secrets, reach=reach, parking=parking, **options)
 
     def owner(self, request: Request) -> str:
         """Whose request it is: a name made from its key, the first part of every journal's name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,22 +14,14 @@ from starlette.applications import Starlette
 @contextmanager
 def running(app: Starlette) -> Iterator[str]:
     """The server's address, e.g. http://127.0.0.1:43210, for the length of the block."""
-    config = uvicorn.Config(app, port=0, log_level="warning", server_header=False, proxy_headers=False)
-    server = uvicorn.Server(config)
-    started = threading.Event()
-    startup = server.startup
-
-    async def told(*args: object) -> None:
-        await startup()
-        started.set()
-
-    server.startup = told  # type: ignore[method-assign]  # uvicorn has no callback for it
-    thread = threading.Thread(target=server.run, daemon=True)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)  # who connects early waits in the backlog
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False, proxy_headers=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        assert started.wait(20)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(20)
+        listener.close()
     assert not thread.is_alive()
