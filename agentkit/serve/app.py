@@ -68,7 +68,7 @@ def create_app(
     guard = Middleware(Guard, keys=service.keys, hosts=service.hosts, reach=service.reach)
     handlers = {HTTPException: refused, Refusal: refused}
     app = Starlette(routes=_routes(service, live), middleware=[guard], exception_handlers=handlers, lifespan=lifespan)
-    app.state.service = service
+    app.state.service, app.state.runs = service, live
     return app
 
 

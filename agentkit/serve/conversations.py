@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hmac
-from typing import Any
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agentkit.chat import Json
+from agentkit.chat.wire import configuration_error
 from agentkit.errors import ConfigurationError, StoreError
 from agentkit.journal import RunState, Session
 
-from .asked import read_json
+from .asked import invalid, read_json
+from .decisions import Decided
 from .failure import Refusal
 from .runs import Runs, started
 from .service import Service
@@ -22,7 +24,12 @@ from .transcript import Transcript, digest
 LISTED = 100  # sessions in an answer, the one changed last first
 SEARCHED = 1000  # sessions that a search looks through
 TITLE = 80  # characters
-VERDICTS = ("approve", "deny", "answer", "retry")
+
+
+class Seen(Decided):
+    """A decision, and the digest of the call as whoever decides has seen it."""
+
+    digest: str
 
 
 def routes(runs: Runs) -> list[Route]:
@@ -34,7 +41,7 @@ def routes(runs: Runs) -> list[Route]:
         return JSONResponse({"sessions": await _found(runs, request, search)})
 
     async def detail(request: Request) -> Response:
-        session, transcript = await _load(service, request)
+        _, transcript = await _load(service, request)
         return JSONResponse(_detail(runs, request, transcript))
 
     async def export(request: Request) -> Response:
@@ -91,7 +98,9 @@ async def _found(runs: Runs, request: Request, search: str) -> list[Json]:
 
 
 def _searchable(transcript: Transcript) -> str:
-    calls = [f"{call['tool']} {call['arguments']} {call['result']}" for i in transcript.told() for call in i.get("calls", ())]
+    calls = [
+        f"{call['tool']} {call['arguments']} {call['result']}" for i in transcript.told() for call in i.get("calls", ())
+    ]
     return "\n".join([*(item["text"] for item in transcript.items), *calls]).casefold()
 
 
@@ -118,24 +127,16 @@ def _served(service: Service, name: str) -> str:
 
 def _decided(state: RunState, body: Json) -> RunState:
     """The state with the decision in it, which is for exactly the call that was shown. Raises Refusal (S3)."""
-    call, verdict, seen = body.get("call"), body.get("verdict"), body.get("digest")
-    waiting = next((waiting for waiting in state.waiting if waiting.call == call), None)
-    if waiting is None:
-        raise Refusal(409, "this call does not wait for a decision", param="call", code="not_waiting")
-    if not isinstance(seen, str) or not hmac.compare_digest(seen.encode(), digest(waiting).encode()):
-        raise Refusal(409, "the call is not the one that was shown; look at it again", param="digest", code="changed")
-    reason: Any = body.get("reason") or ""
     try:
-        match verdict:
-            case "approve":
-                return state.approve(waiting)
-            case "deny":
-                return state.deny(waiting, str(reason))
-            case "answer":
-                return state.answer(waiting, body.get("result"))
-            case "retry":
-                return state.retry(waiting)
-            case _:
-                raise Refusal(400, f"verdict is one of {', '.join(VERDICTS)}", param="verdict", code="invalid_value")
+        seen = Seen.model_validate(body)
+        waiting = next((waiting for waiting in state.waiting if waiting.call == seen.call), None)
+        if waiting is None:
+            raise Refusal(409, "this call does not wait for a decision", param="call", code="not_waiting")
+        if not hmac.compare_digest(seen.digest.encode(), digest(waiting).encode()):
+            told = "the call is not the one that was shown: look at it again"
+            raise Refusal(409, told, param="digest", code="changed")
+        return seen.applied(state)
+    except ValidationError as error:
+        raise invalid(configuration_error("body", error), "verdict") from None
     except ConfigurationError as error:
-        raise Refusal(400, str(error), param="verdict", code="invalid_value") from None
+        raise invalid(error, "verdict") from None

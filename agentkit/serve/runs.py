@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from agentkit.chat import ChatCompletion, Json
-from agentkit.journal import RunState, Session
+from agentkit.journal import RunState
 from agentkit.run import Event, Middleware, ModelCall, RunStream, event_json
 from agentkit.run.around import Proceed
 
@@ -26,7 +26,7 @@ from .failure import Refusal, refusal_for
 from .log import RunLog
 from .service import ID, AnyAgent, Service
 
-KEPT_SECONDS = 300.0  # for which the events of a run can be read after its end
+KEPT = 300.0  # seconds for which the events of a run can be read after its end
 KEPT_BYTES = 32 * 1024 * 1024  # of such events; the run that ended first is forgotten first
 
 
@@ -77,13 +77,15 @@ class LiveRun:
 class ModelSpans(Middleware):
     """Tells when each model request begins and ends: the deltas between them do not say so."""
 
-    def __init__(self, run: LiveRun, stream: list[RunStream[Any]]) -> None:
-        self._run, self._stream, self._requests = run, stream, 0
+    stream: RunStream[Any]  # of the run; it is made with this layer in it
+
+    def __init__(self, run: LiveRun) -> None:
+        self._run, self._requests = run, 0
 
     async def around_model(self, call: ModelCall, proceed: Proceed[ModelCall, ChatCompletion]) -> ChatCompletion:
         """Around each model request, those of agents that run as tools too: their `turn` is null."""
         self._requests += 1
-        state = self._stream[0].state
+        state = self.stream.state
         own = state is not None and state.run_id == call.context.run_id
         request: Json = {"request": self._requests, "turn": state.turn if state is not None and own else None}
         self._run.note("ModelStarted", **request, agent=call.context.agent, model=call.request.model)
@@ -103,6 +105,7 @@ class Runs:
 
     def __init__(self, service: Service) -> None:
         self.service = service
+        self.kept = KEPT
         self._runs: dict[str, LiveRun] = {}
         self._group: TaskGroup | None = None
 
@@ -121,27 +124,23 @@ class Runs:
     async def start(self, request: Request, agent: AnyAgent, session: str, given: str | RunState | None) -> LiveRun:
         """Begin a run on the owner's session. Raises what keeps it from beginning, and Refusal."""
         self._forget()
-        run = LiveRun(self.service.owner(request), session)
-        stored = self.service.session(request, session)
+        stored, run = self.service.session(request, session), LiveRun(self.service.owner(request), session)
         if self.of(run.owner, session) is not None:
-            raise Refusal(409, "a run is at work in this session: wait for its end, or cancel it", code="session_conflict")
+            told = "a run is at work in this session: wait for its end, or cancel it"
+            raise Refusal(409, told, code="session_conflict")
         if sum(run.ended is None for run in self._runs.values()) >= self.service.reach.concurrent:
             raise Refusal(429, "too many runs at a time; try again", code="busy", headers={"retry-after": "1"})
-        options = await self._options(request, agent, stored)
-        streams: list[RunStream[Any]] = []
-        streams.append(agent.stream(given, **options, middleware=[ModelSpans(run, streams)]))
+        spans, deps = ModelSpans(run), await self.service.deps_for(agent, request)
+        spans.stream = agent.stream(given, deps=deps, session=stored, middleware=[spans])
         if self._group is None:
-            raise Refusal(503, "the server is not running")
+            raise Refusal(503, "the server does not run yet, or no longer")
         self._runs[run.id] = run
-        self._group.start_soon(run.live, streams[0])
+        self._group.start_soon(run.live, spans.stream)
         await run.begun.wait()
         if run.error is not None:
             del self._runs[run.id]
             raise run.error
         return run
-
-    async def _options(self, request: Request, agent: AnyAgent, session: Session) -> dict[str, Any]:
-        return {"deps": await self.service.deps_for(agent, request), "session": session}
 
     def get(self, request: Request) -> LiveRun:
         """The owner's run that the path names. Raises Refusal."""
@@ -162,7 +161,7 @@ class Runs:
         over = sorted((run for run in self._runs.values() if run.ended is not None), key=lambda run: run.ended or 0)
         size = sum(run.log.size for run in over)
         for run in over:
-            if time.monotonic() - (run.ended or 0) > KEPT_SECONDS or size > KEPT_BYTES:
+            if time.monotonic() - (run.ended or 0) > self.kept or size > KEPT_BYTES:
                 size -= run.log.size
                 del self._runs[run.id]
 

@@ -30,7 +30,11 @@ class Transcript:
             case Completion(message=message, usage=usage):
                 turn: Json = {"kind": "turn", "turn": self.state.turn - 1, "agent": self.state.agent}
                 told = None if usage is None else usage.to_json()
-                said: Json = {"text": message.text or message.refusal or "", "reasoning": message.reasoning, "usage": told}
+                said: Json = {
+                    "text": message.text or message.refusal or "",
+                    "reasoning": message.reasoning,
+                    "usage": told,
+                }
                 self.items.append({**turn, **said, "calls": list(self.state.calls)})
             case Told(text=text):
                 self.items.append({"kind": "note", "text": text})

@@ -7,25 +7,15 @@ import { page } from "./view.js";
 const { dataset } = document.documentElement;
 const state = {
   agents: [], sessions: null, search: "", view: empty(""), draft: "", loading: true, problem: null, locked: false,
-  menu: false, panel: matchMedia("(min-width: 68rem)").matches, now: 0,
+  menu: false, panel: matchMedia("(min-width: 68rem)").matches,
 };
 let reading = new AbortController(); // of the events that are shown
-let ahead = 0; // seconds that this clock shows more than the server's
-let drawing = false;
-
-const draw = () => {
-  drawing = false;
-  const above = document.getElementById("scroll");
-  const stays = above && above.scrollHeight - above.scrollTop - above.clientHeight > 80;
-  state.now = Date.now() / 1000 - ahead;
-  render(page(state, act), document.getElementById("app"));
-  if (!stays) document.getElementById("scroll")?.scrollTo(0, 1e9);
-};
+let frame = 0;
 
 const update = (changes) => {
   Object.assign(state, changes);
-  if (!drawing) requestAnimationFrame(draw);
-  drawing = true;
+  cancelAnimationFrame(frame);
+  frame = requestAnimationFrame(() => render(page(state, act), document.getElementById("app")));
 };
 
 /** What the work gives; what goes wrong is shown. */
@@ -47,23 +37,19 @@ const list = async () => {
 const leave = () => {
   reading.abort();
   reading = new AbortController();
+  return reading.signal;
 };
 
-/** Shows a session, and the events of its run as long as it goes on. */
+/** Shows a session, and the events of its run as long as there are any. */
 const show = async (session) => {
-  const { signal } = reading;
+  const signal = leave();
   const kept = await server.get(`sessions/${session}`);
   if (signal.aborted) return;
   const view = opened(kept, state.view.session === session ? state.view.times : {});
   history.replaceState(null, "", `#session=${session}`);
   update({ view, loading: false });
   if (!view.run) return;
-  let least = Infinity; // the event that was the shortest time on its way tells the clocks apart
-  await server.follow(view.run.id, (event) => {
-    if (event.at) ahead = least = Math.min(least, Date.now() / 1000 - event.at);
-    apply(view, event);
-    update();
-  }, signal);
+  await server.follow(view.run.id, (event) => update(apply(view, event)), signal);
   const after = await server.get(`sessions/${session}`); // what is kept takes the place of what was told
   if (signal.aborted) return;
   update({ view: { ...view, ...after, run: view.run } });
@@ -72,7 +58,6 @@ const show = async (session) => {
 };
 
 const run = async (path, body) => {
-  leave();
   update({ problem: null });
   const begun = await attempt(() => server.post(path, body));
   if (begun) attempt(() => Promise.all([show(begun.session), list()]));
@@ -84,21 +69,14 @@ const act = {
   send: async () => {
     const { view, draft } = state;
     if (!draft.trim() || view.run?.status === "running") return;
-    const before = view.run;
-    view.items.push({ kind: "user", text: draft });
-    view.run = { status: "running", spans: [] };
     update({ draft: "" });
-    if (await run("runs", { agent: view.agent, session: view.session, input: draft })) return;
-    view.items.pop();
-    view.run = before;
-    update({ draft });
+    if (!(await run("runs", { agent: view.agent, session: view.session, input: draft }))) update({ draft });
   },
   goOn: () => run("runs", { agent: state.view.agent, session: state.view.session, input: null }),
   decide: ({ call, digest }, verdict, more) =>
     run(`sessions/${state.view.session}/decisions`, { call, digest, verdict, ...more }),
   cancel: () => attempt(() => server.post(`runs/${state.view.run.id}/cancel`)),
   open: (session) => {
-    leave();
     update({ loading: true, menu: false, problem: null });
     attempt(() => show(session));
   },
@@ -120,28 +98,25 @@ const act = {
     act.begin(state.view.agent);
     await list();
   }),
-  unlock: (token) => { sessionStorage.setItem("token", token); update({ locked: false }); act.start(); },
-  menu: () => update({ menu: !state.menu }),
-  panel: () => update({ panel: !state.panel }),
+  unlock: (key) => { sessionStorage.setItem("token", key); location.reload(); },
+  toggle: (name) => update({ [name]: !state[name] }),
   theme: () => {
     const dark = dataset.theme === "dark" || (!dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
     localStorage.theme = dataset.theme = dark ? "light" : "dark";
   },
   start: () => attempt(async () => {
-    leave();
     const { agents } = await server.get("agents");
     const session = new URLSearchParams(location.hash.slice(1)).get("session");
     update({ agents, view: empty(agents[0].agent), loading: Boolean(session), problem: null });
-    await list();
-    if (session) await show(session);
+    await Promise.all([list(), session && show(session)]);
   }),
 };
 
 dataset.theme = localStorage.theme ?? "";
 document.addEventListener("keydown", ({ key }) => {
-  if (key === "Escape" && state.menu) act.menu();
+  if (key === "Escape" && state.menu) act.toggle("menu");
   else if (key === "Escape" && state.view.run?.status === "running") act.cancel();
 });
-setInterval(() => state.view.run?.status === "running" && update(), 100);
+setInterval(() => state.view.run?.status === "running" && update(), 100); // bars grow
 update();
 act.start();

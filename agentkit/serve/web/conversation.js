@@ -70,4 +70,4 @@ const changes = {
   RunCancelled: (view, event) => ended(view, event, "cancelled"),
 };
 
-export const apply = (view, event) => changes[event.event]?.(view, event);
+export const apply = (view, event) => void changes[event.event]?.(view, event);
