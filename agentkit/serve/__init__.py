@@ -9,6 +9,6 @@ if importlib.util.find_spec("starlette") is None or importlib.util.find_spec("uv
 
 from .app import create_app, serve
 from .guard import Reach
-from .service import Service
+from .service import Service, pass_through
 
-__all__ = ["Reach", "Service", "create_app", "serve"]
+__all__ = ["Reach", "Service", "create_app", "pass_through", "serve"]

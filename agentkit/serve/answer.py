@@ -17,6 +17,12 @@ from .paused import client_calls
 from .turn import Turn
 
 BETWEEN = "\n\n"  # what an agent says before and after its own calls
+_CUT: dict[type[AgentKitError], str] = {
+    OutputTruncated: "length",
+    LimitReached: "length",
+    ContentFiltered: "content_filter",
+    ModelRefused: "stop",
+}
 _REASONS = frozenset({"stop", "length", "tool_calls", "content_filter"})
 
 
@@ -96,8 +102,7 @@ def answer_of(ended: RunResult[Any] | AgentKitError, turn: Turn) -> Answer:
 
 
 def _cut(error: AgentKitError, turn: Turn) -> Answer:
-    reasons = {OutputTruncated: "length", LimitReached: "length", ContentFiltered: "content_filter"}
-    reason = "stop" if isinstance(error, ModelRefused) else reasons.get(type(error))
+    reason = _CUT.get(type(error))
     if reason is None or not isinstance(error.state, RunState):
         raise error
     said = [] if turn.structured else _texts(error.state)

@@ -75,11 +75,11 @@ def create_app(
 def _routes(service: Service, live: runs.Runs) -> list[Route]:
     api = [*completions.routes(service), *stored.routes(service), *decisions.routes(service)]
     ours = [*runs.routes(live), *conversations.routes(live), *page.routes()]
-    return [Route("/healthz", _health), Route("/openapi.json", _description), *api, *ours]
 
+    async def described(request: Request) -> Response:
+        return JSONResponse(description(service))
 
-async def _description(request: Request) -> Response:
-    return JSONResponse(description())
+    return [Route("/healthz", _health), Route("/openapi.json", described), *api, *ours]
 
 
 async def _health(request: Request) -> Response:

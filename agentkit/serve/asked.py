@@ -80,7 +80,7 @@ def invalid(error: ConfigurationError, param: str | None = None) -> Refusal:
 
 def read_metadata(body: Json) -> dict[str, str]:
     """The metadata in a body. Raises Refusal."""
-    found = body.get("metadata") or {}
+    found: object = body.get("metadata") or {}
     if not is_json(found):
         raise Refusal(400, "metadata is an object of texts", param="metadata", code="invalid_value")
     _check_metadata(found)

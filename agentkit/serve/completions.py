@@ -44,7 +44,7 @@ def routes(service: Service) -> list[Route]:
         Route("/v1/models", models),
         Route("/v1/models/{model:path}", model),
         Route("/v1/chat/completions", complete, methods=["POST"]),
-        Route("/v1/ai/{endpoint}/chat/completions", complete, methods=["POST"]),
+        Route("/v1/ai/{endpoint:path}/chat/completions", complete, methods=["POST"]),
     ]
 
 

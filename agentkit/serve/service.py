@@ -14,6 +14,7 @@ from agentkit.agent import Agent
 from agentkit.client.secret import Secret
 from agentkit.errors import ConfigurationError
 from agentkit.journal import MemoryStore, Session, Store
+from agentkit.models import OfflineModel, RemoteModel
 
 from .failure import Refusal
 from .guard import Reach
@@ -91,6 +92,15 @@ class Service:
             return deps
         made = deps(request)
         return await made if inspect.isawaitable(made) else made
+
+
+def pass_through(name: str) -> Agent[None, str]:
+    """A model alone, to be served under its own name: everything of a request goes on to it, the client's tools too.
+
+    "offline" is the built-in model; every other name is asked at the configured endpoint.
+    """
+    model = OfflineModel() if name == "offline" else RemoteModel(name, transport="aiohttp")
+    return Agent(model, name=name)
 
 
 def _by_name(agents: Agents) -> dict[str, AnyAgent]:

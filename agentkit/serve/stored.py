@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic_core import from_json, to_json
 from starlette.requests import Request
@@ -26,13 +27,11 @@ def routes(service: Service) -> list[Route]:
     """The routes of stored completions."""
 
     async def listed(request: Request) -> Response:
-        page = _page(request, "asc")
-        return JSONResponse(page.of(await _found(service, request), "created"))
+        return JSONResponse(_page(request).of(await _found(service, request), "created"))
 
     async def messages(request: Request) -> Response:
-        rows = await _rows(service, request, request.path_params["id"])
-        page = _page(request, "asc")
-        return JSONResponse(page.of(rows[1], None))
+        messages: Any = (await _rows(service, request, request.path_params["id"]))[1]
+        return JSONResponse(_page(request).of(messages, None))
 
     async def one(request: Request) -> Response:
         id = request.path_params["id"]
@@ -86,9 +85,9 @@ class _Page:
         return {"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": more}
 
 
-def _page(request: Request, default: str) -> _Page:
+def _page(request: Request) -> _Page:
     query = request.query_params
-    limit, order = query.get("limit", "20"), query.get("order", default)
+    limit, order = query.get("limit", "20"), query.get("order", "asc")
     if not limit.isdecimal() or not limit.isascii() or not 1 <= int(limit[:9]) <= 100:
         raise Refusal(400, "limit is a whole number from 1 to 100", param="limit", code="invalid_value")
     if order not in ("asc", "desc"):
@@ -113,7 +112,7 @@ async def _found(service: Service, request: Request) -> list[Json]:
     return found
 
 
-async def _rows(service: Service, request: Request, id: str) -> list[Json]:
+async def _rows(service: Service, request: Request, id: str) -> list[Any]:
     """The completion, its messages, and its metadata, the newest last."""
     rows = await service.store.load(service.journal(request, _KIND, id)) if ID.match(id) else []
     if not rows:
@@ -121,8 +120,9 @@ async def _rows(service: Service, request: Request, id: str) -> list[Json]:
     return [from_json(row) for row in rows]
 
 
-def _completion(rows: Sequence[Json]) -> Json:
-    return {**rows[0], "metadata": rows[-1]}
+def _completion(rows: Sequence[Any]) -> Json:
+    completion: Json = {**rows[0], "metadata": rows[-1]}
+    return completion
 
 
 def _message(id: str, message: Message) -> Json:

@@ -105,9 +105,18 @@ class Chunks:
             self._told[index] = {}
             yield self._chunk(index, {"role": "assistant", "content": "", "refusal": None})
 
-    def _chunk(self, index: int, delta: Json, finish_reason: str | None = None, logprobs: Json | None = None) -> bytes:
+    def _chunk(
+        self,
+        index: int,
+        delta: Json,
+        finish_reason: str | None = None,
+        logprobs: Json | None = None,
+        extension: Json | None = None,
+    ) -> bytes:
         choice: Json = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
         chunk: Json = {**self._head, "choices": [choice]}
+        if extension is not None:
+            chunk["agentkit"] = extension
         if self._usage:
             chunk["usage"] = None
         if self._obfuscation:  # against reading along by the sizes of encrypted packets

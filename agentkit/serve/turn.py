@@ -12,6 +12,7 @@ from agentkit.chat import (
     DeveloperMessage,
     FunctionChoice,
     FunctionTool,
+    Json,
     Message,
     Settings,
     SystemMessage,
@@ -90,8 +91,8 @@ def _offered(chat: ChatRequest, has_own: bool) -> tuple[list[FunctionTool], Any]
         tools.append(tool)
     choice: Any = chat.tool_choice
     if isinstance(choice, AllowedToolsChoice):
-        functions = [tool.get("function") or {} for tool in choice.allowed_tools.tools]
-        allowed = {function.get("name") for function in functions}
+        rows: list[Json] = [tool.get("function") or {} for tool in choice.allowed_tools.tools]
+        allowed = {row.get("name") for row in rows}
         tools, choice = [tool for tool in tools if tool.name in allowed], choice.allowed_tools.mode
     if choice == "none":
         return [], None
