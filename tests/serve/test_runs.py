@@ -17,6 +17,7 @@ from agentkit import Agent, FunctionModel, Limits, MemoryStore, ScriptedModel, S
 from agentkit.errors import RateLimited
 from agentkit.serve import create_app
 from agentkit.serve.log import RunLog
+from tests.serve.paced import Paced
 from tests.serve.running import running
 
 GO = threading.Event()
@@ -115,10 +116,11 @@ def test_a_run_lives_in_the_server_and_its_events_are_numbered_and_timed(served:
 
 
 def test_model_requests_are_told_with_their_tokens_and_a_call_that_starts_early_starts_between(served: Any) -> None:
-    client = served(create_app(desk([("look_up", {"order": 7}), ("look_up", {"order": 8})], "Both.")))
+    script = ScriptedModel([[("look_up", {"order": 7}), ("look_up", {"order": 8})], "Both."])
+    client = served(create_app(Agent(Paced(script), name="desk", tools=[look_up])))
     events, _ = client.run()
     begun, over = (next(e for e in events if e["event"] == name) for name in ("ModelStarted", "ModelFinished"))
-    assert (begun["turn"], begun["agent"], begun["model"], begun["request"]) == (0, "desk", "scripted", 1)
+    assert (begun["turn"], begun["agent"], begun["model"], begun["request"]) == (0, "desk", "paced", 1)
     assert over["usage"]["total_tokens"] > 0
     assert over["finish_reason"] == "tool_calls"
     early = next(event for event in events if event["event"] == "ToolStarted")
