@@ -9,14 +9,14 @@ const state = {
   agents: [], sessions: null, search: "", view: empty(""), draft: "", loading: true, problem: null, locked: false,
   menu: false, panel: matchMedia("(min-width: 68rem)").matches,
 };
-let reading = new AbortController(); // of the events that are shown
-let frame = 0;
+let [reading, frame] = [new AbortController(), 0]; // of the events that are shown, and of the next drawing
 
 const update = (changes) => {
   Object.assign(state, changes);
   cancelAnimationFrame(frame);
   frame = requestAnimationFrame(() => render(page(state, act), document.getElementById("app")));
 };
+const running = () => state.view.run?.status === "running";
 
 /** What the work gives; what goes wrong is shown. */
 const attempt = async (work) => {
@@ -34,24 +34,18 @@ const list = async () => {
   if (search === state.search) update({ sessions });
 };
 
-const leave = () => {
-  reading.abort();
-  reading = new AbortController();
-  return reading.signal;
-};
+const leave = () => { reading.abort(); return (reading = new AbortController()).signal; };
 
 /** Shows a session, and the events of its run as long as there are any. */
 const show = async (session) => {
   const signal = leave();
-  const kept = await server.get(`sessions/${session}`);
-  if (signal.aborted) return;
+  const kept = await server.get(`sessions/${session}`, signal);
   const view = opened(kept, state.view.session === session ? state.view.times : {});
   history.replaceState(null, "", `#session=${session}`);
   update({ view, loading: false });
   if (!view.run) return;
   await server.follow(view.run.id, (event) => update(apply(view, event)), signal);
-  const after = await server.get(`sessions/${session}`); // what is kept takes the place of what was told
-  if (signal.aborted) return;
+  const after = await server.get(`sessions/${session}`, signal); // what is kept takes the place of what was told
   update({ view: { ...view, ...after, run: view.run } });
   if (after.waiting.length) requestAnimationFrame(() => document.querySelector(".decision")?.focus());
   await list();
@@ -68,18 +62,14 @@ const act = {
   draft: (draft) => update({ draft }),
   send: async () => {
     const { view, draft } = state;
-    if (!draft.trim() || view.run?.status === "running") return;
+    if (!draft.trim() || running()) return;
     update({ draft: "" });
     if (!(await run("runs", { agent: view.agent, session: view.session, input: draft }))) update({ draft });
   },
   goOn: () => run("runs", { agent: state.view.agent, session: state.view.session, input: null }),
-  decide: ({ call, digest }, verdict, more) =>
-    run(`sessions/${state.view.session}/decisions`, { call, digest, verdict, ...more }),
-  cancel: () => attempt(() => server.post(`runs/${state.view.run.id}/cancel`)),
-  open: (session) => {
-    update({ loading: true, menu: false, problem: null });
-    attempt(() => show(session));
-  },
+  decide: ({ call, digest }, verdict, more) => run(`sessions/${state.view.session}/decisions`, { call, digest, verdict, ...more }),
+  cancel: () => running() && attempt(() => server.post(`runs/${state.view.run.id}/cancel`)),
+  open: (session) => { update({ loading: true, menu: false, problem: null }); attempt(() => show(session)); },
   begin: (agent) => {
     leave();
     history.replaceState(null, "", location.pathname);
@@ -113,10 +103,7 @@ const act = {
 };
 
 dataset.theme = localStorage.theme ?? "";
-document.addEventListener("keydown", ({ key }) => {
-  if (key === "Escape" && state.menu) act.toggle("menu");
-  else if (key === "Escape" && state.view.run?.status === "running") act.cancel();
-});
-setInterval(() => state.view.run?.status === "running" && update(), 100); // bars grow
+document.addEventListener("keydown", ({ key }) => key === "Escape" && (state.menu ? act.toggle("menu") : act.cancel()));
+setInterval(() => running() && update(), 100); // bars grow
 update();
 act.start();

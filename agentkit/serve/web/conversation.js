@@ -2,7 +2,6 @@
 // Events may come twice (a reload in the middle of a run reads them from the first): each sets, none adds.
 
 export const empty = (agent) => ({ session: null, agent, status: "empty", items: [], waiting: [], run: null, times: {} });
-
 export const opened = (kept, times) => ({ ...kept, times, run: kept.run && { id: kept.run, status: "running", spans: [] } });
 
 const turnOf = (view, turn) => {
@@ -12,9 +11,7 @@ const turnOf = (view, turn) => {
 };
 
 const current = (view) => (view.run.turn === undefined ? {} : turnOf(view, view.run.turn));
-
 const turnOfCall = (id) => Number(id.split(".")[0]);
-
 const callOf = (view, { id, name, arguments: text }) => {
   const { calls } = turnOf(view, turnOfCall(id));
   let call = calls.find((each) => each.call === id);
@@ -30,7 +27,6 @@ const ended = (view, { at, error }, status) => {
   for (const item of view.items) item.open = false;
   Object.assign(view.run, { status, error, end: at });
 };
-
 const add = (field) => (view, { text, choice }) => { if (!choice) current(view)[field] += text; };
 
 const changes = {
@@ -45,9 +41,7 @@ const changes = {
     finish(view, request, { end: at, usage, status: error ? "error" : "ok" });
     if (turn !== null) current(view).open = false;
   },
-  TextDelta: add("text"),
-  RefusalDelta: add("text"),
-  ReasoningDelta: add("reasoning"),
+  TextDelta: add("text"), RefusalDelta: add("text"), ReasoningDelta: add("reasoning"),
   Restarted: (view, { at }) => {
     for (const span of view.run.spans) if (span.kind === "tool" && span.turn === view.run.turn) span.end ??= at;
     Object.assign(current(view), { text: "", reasoning: "", calls: [] });

@@ -10,12 +10,10 @@ const marked = new Marked({ breaks: true, renderer });
 
 DOMPurify.addHook("afterSanitizeAttributes", (node) => {
   if (node.tagName !== "A") return;
-  const link = { rel: "noopener noreferrer", target: "_blank", title: node.getAttribute("href") ?? "" };
-  for (const [name, value] of Object.entries(link)) node.setAttribute(name, value);
+  Object.assign(node, { rel: "noopener noreferrer", target: "_blank", title: node.href });
 });
 
 const known = new Map(); // texts that are drawn again and again while another one grows
-
 export const markdown = (text) => {
   if (known.size > 200) known.clear();
   if (!known.has(text)) known.set(text, { __html: DOMPurify.sanitize(marked.parse(text), POLICY) });

@@ -1,9 +1,8 @@
 // The server as functions. The key comes in the URL's fragment, which no server sees, and stays in this tab.
-const fragment = new URLSearchParams(location.hash.slice(1));
-if (fragment.has("token")) {
-  sessionStorage.setItem("token", fragment.get("token"));
-  fragment.delete("token");
-  history.replaceState(null, "", fragment.size ? `#${fragment}` : location.pathname);
+const given = new URLSearchParams(location.hash.slice(1)).get("token");
+if (given) {
+  sessionStorage.setItem("token", given);
+  history.replaceState(null, "", location.pathname);
 }
 
 const request = async (method, path, body, signal) => {
@@ -15,7 +14,7 @@ const request = async (method, path, body, signal) => {
   throw Object.assign(new Error(said?.error?.message ?? `the server answered ${answer.status}`), { status: answer.status });
 };
 
-export const get = async (path) => (await request("GET", path)).json();
+export const get = async (path, signal) => (await request("GET", path, undefined, signal)).json();
 export const post = async (path, body = {}) => (await request("POST", path, body)).json();
 export const text = async (path) => (await request("GET", path)).text();
 export const remove = (path) => request("DELETE", path);
@@ -25,13 +24,12 @@ export const follow = async (run, tell, signal) => {
   for (let after = 0, failures = 0; ; ) {
     try {
       const answer = await request("GET", `runs/${run}/events?after=${after}`, undefined, signal);
-      let rest = "";
-      for await (const piece of answer.body.pipeThrough(new TextDecoderStream())) {
-        const blocks = (rest + piece).split("\n\n");
-        rest = blocks.pop();
-        for (const [, data] of blocks.map((block) => /^data: (.*)$/m.exec(block) ?? [])) {
-          if (!data) continue;
-          const event = JSON.parse(data);
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (let rest = "", part; !(part = await reader.read()).done; ) {
+        const lines = (rest + part.value).split("\n");
+        rest = lines.pop();
+        for (const line of lines.filter((each) => each.startsWith("data: "))) {
+          const event = JSON.parse(line.slice(6));
           [after, failures] = [event.n, 0];
           tell(event);
         }

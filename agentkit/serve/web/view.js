@@ -5,40 +5,32 @@ import { markdown } from "./markdown.js";
 
 const html = htm.bind(h);
 const PATHS = {
-  menu: "M3 6h18M3 12h18M3 18h18", plus: "M12 5v14M5 12h14", chart: "M4 5h9M8 12h9M12 19h8", stop: "M7 7h10v10H7z",
+  menu: "M3 6h18M3 12h18M3 18h18", chart: "M4 5h9M8 12h9M12 19h8", stop: "M7 7h10v10H7z", theme: "M12 3a9 9 0 1 0 9 9 7 7 0 0 1-9-9z",
   save: "M12 4v12m-5-5 5 5 5-5M5 20h14", bin: "M4 7h16M9 7V4h6v3m-8 0 1 13h8l1-13", send: "M12 19V5m-6 6 6-6 6 6",
-  theme: "M12 3a9 9 0 1 0 9 9 7 7 0 0 1-9-9z",
 };
 const WORDS = { proposed: "proposed", running: "runs", ok: "done", unknown: "outcome unknown", invalid: "not valid" };
-const QUESTIONS = {
-  approval: "Allow this call?", external: "This call is answered from outside.",
-  unknown: "This call was started; how it ended is not known.",
-};
+const HOW_IT_ENDED = "This call was started; how it ended is not known.";
+const QUESTIONS = { approval: "Allow this call?", external: "This call is answered from outside.", unknown: HOW_IT_ENDED };
 const ENDS = { cancelled: "Cancelled", failed: "The run failed", interrupted: "This run did not come to its end" };
 
-const icon = (name) => html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
-const button = (name, label, onClick, more) =>
-  html`<button type="button" class="icon" title=${label} aria-label=${label} onClick=${onClick} ...${more}>${icon(name)}</button>`;
+const button = (name, label, onClick, more) => html`<button type="button" class="icon" title=${label} aria-label=${label}
+  onClick=${onClick} ...${more}><svg viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg></button>`;
 const chip = (text, kind = text) => text && html`<span class="chip ${kind}">${text}</span>`;
 const seconds = (span) => (span < 0.9995 ? `${Math.round(span * 1000)} ms` : `${span.toFixed(span < 60 ? 1 : 0)} s`);
 const dots = html`<p class="dots" aria-label="Please wait"><i /><i /><i /></p>`;
-
 // Signs that could hide or reorder what somebody approves are spelled out.
 const plain = (text) =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (sign) => (sign === "\n" ? sign : `\\u{${sign.codePointAt().toString(16)}}`));
-
 /** JSON indented as text: what is shown is what is there, to the last digit of a number. */
 const indented = (json) => {
   let depth = 0;
-  const line = () => `\n${"  ".repeat(depth)}`;
   return json.replace(/"(?:\\.|[^"\\])*"|[{[]\s*[}\]]|[{}[\],:]/g, (token) => {
-    if (token === "{" || token === "[") return token + (depth++, line());
-    if (token === "}" || token === "]") return (depth--, line()) + token;
-    return token === "," ? token + line() : token === ":" ? ": " : token;
+    depth += "{[".includes(token) - "}]".includes(token);
+    const line = `\n${"  ".repeat(depth)}`;
+    return token === ":" ? ": " : "{[,".includes(token) ? token + line : "}]".includes(token) ? line + token : token;
   });
 };
 const text = (value) => html`<pre tabindex="0">${plain(/^\s*[{[]/.test(value) ? indented(value) : value)}</pre>`;
-
 const early = ({ asking, start }) => asking && (asking.end === undefined || start < asking.end);
 
 const card = (call, span, now) => html`<details class="card ${call.status}" key=${call.call}>
@@ -68,9 +60,9 @@ const decision = (call, act) => {
   </form>`;
 };
 
-const turn = (item, speaks, view, now) => {
+const turn = (item, view, now) => {
   const calls = item.calls.filter((call) => !view.waiting.some((waits) => waits.call === call.call));
-  return html`<div class="turn">${speaks && html`<p class="speaker">${item.agent}</p>`}
+  return html`<div class="turn">${item.agent && item.agent !== view.agent && html`<p class="speaker">${item.agent}</p>`}
     ${item.reasoning && html`<details class="muted"><summary>Reasoning</summary><p class="said">${item.reasoning}</p></details>`}
     ${item.text && html`<div class="text" dangerouslySetInnerHTML=${markdown(item.text)} />`}
     ${calls.map((call) => card(call, view.times[call.call], now))}
@@ -84,14 +76,9 @@ const conversation = (state, act) => {
   if (!view.items.length) return html`<div class="hollow"><h2>${view.agent}</h2><p>Ask something to begin.</p>
     <p class="muted">${names.length > 0 && "It can call "}${names.map((name, n) => html`${n > 0 && ", "}<code>${name}</code>`)}</p></div>`;
   const status = view.run?.status ?? view.status;
-  let speaker = view.agent;
   return html`<div class="items" role="log" aria-busy=${status === "running"}>
-    ${view.items.map((item) => {
-      if (item.kind !== "turn") return html`<p class="said ${item.kind}">${item.text}</p>`;
-      const before = speaker;
-      speaker = item.agent ?? speaker;
-      return turn(item, speaker !== before, view, Date.now() / 1000);
-    })}
+    ${view.items.map((item) =>
+      item.kind === "turn" ? turn(item, view, Date.now() / 1000) : html`<p class="said ${item.kind}">${item.text}</p>`)}
     ${status !== "running" && view.waiting.map((call) => decision(call, act))}
     ${ENDS[status] && html`<p class="end ${status}" role="alert">${ENDS[status]}${view.run?.error && `: ${view.run.error}`}
       <button type="button" onClick=${act.goOn}>Go on</button></p>`}
@@ -100,7 +87,7 @@ const conversation = (state, act) => {
 
 const row = (span, from, length, now) => {
   const end = span.end ?? now;
-  const whole = early(span) ? Math.min(span.asking.end ?? end, end) : span.start; // from where its message is complete
+  const whole = early(span) ? Math.min(span.asking.end ?? end, end) : span.start; // when its message was complete
   const part = (kind, a, b) =>
     html`<i class=${kind} style=${{ left: `${(100 * (a - from)) / length}%`, width: `${(100 * (b - a)) / length}%` }} />`;
   return html`<li class="span ${span.kind} ${span.status}" key=${span.key}>
@@ -114,8 +101,8 @@ const timeline = (view) => {
   const { spans, status, start = now, end, dropped } = view.run ?? { spans: [] };
   const usages = spans.flatMap((span) => span.usage ?? []);
   const sum = (name) => usages.reduce((total, usage) => total + (usage[name] ?? 0), 0);
-  const figures = [["input tokens", sum("prompt_tokens").toLocaleString()], ["output tokens", sum("completion_tokens").toLocaleString()]];
-  if (usages.every((usage) => typeof usage.cost === "number")) figures.push(["cost", `$${sum("cost").toFixed(4)}`]);
+  const figure = (name, value) => html`<dt>${name}</dt><dd>${value}</dd>`;
+  const known = usages.length > 0 && usages.every((usage) => typeof usage.cost === "number"); // no cost is not a cost of nothing
   const length = Math.max((end ?? now) - start, 0.001);
   return html`<aside class="panel" aria-label="Timeline">
     <h3>Timeline ${chip(status)} ${status && html`<span class="time">${seconds(length)}</span>`}</h3>
@@ -123,13 +110,14 @@ const timeline = (view) => {
     ${dropped && html`<p class="muted">The run told more than is kept: its beginning is left out.</p>`}
     <ol>${spans.map((span) => row(span, start, length, now))}</ol>
     ${spans.some(early) && html`<p class="muted"><i class="early" /> started before its message was complete</p>`}
-    ${usages.length > 0 && html`<dl>${figures.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`}
+    ${usages.length > 0 && html`<dl>${figure("input tokens", sum("prompt_tokens").toLocaleString())}
+      ${figure("output tokens", sum("completion_tokens").toLocaleString())} ${known && figure("cost", `$${sum("cost").toFixed(4)}`)}</dl>`}
   </aside>`;
 };
 
 const sidebar = ({ agents, sessions, search, view }, act) => html`<nav class="side" aria-label="Conversations">
   <div class="row"><strong>agentkit</strong>${button("theme", "Light or dark", act.theme)}</div>
-  <button type="button" class="row" onClick=${() => act.begin(view.agent)}>${icon("plus")} New conversation</button>
+  <button type="button" onClick=${() => act.begin(view.agent)}>New conversation</button>
   ${agents.length > 1 && html`<select aria-label="Agent" value=${view.agent} onChange=${({ target }) => act.begin(target.value)}>
     ${agents.map(({ agent }) => html`<option>${agent}</option>`)}</select>`}
   <input type="search" placeholder="Search" aria-label="Search" value=${search} onInput=${({ target }) => act.search(target.value)} />
@@ -139,17 +127,16 @@ const sidebar = ({ agents, sessions, search, view }, act) => html`<nav class="si
       <span>${title || "…"}</span>${["waiting", "running"].includes(status) && html`<i class="dot ${status}" title=${status} />`}
     </button></li>`)}</ul>
 </nav>`;
-
 const onSubmit = (work) => (event) => { event.preventDefault(); work(event.target); };
 
-const lock = (act) => html`<form class="hollow" onSubmit=${onSubmit(({ key }) => act.unlock(key.value))}>
-  <h2>This server asks for a key</h2>
+const lock = (act) => html`<form class="hollow" onSubmit=${onSubmit(({ key }) => act.unlock(key.value))}><h2>This server asks for a key</h2>
   <p class="row"><input name="key" type="password" required aria-label="Key" /><button class="main">Open</button></p></form>`;
 
 export const page = (state, act) => {
   const { view, draft, problem, menu, panel, locked } = state;
   if (locked) return lock(act);
   const running = view.run?.status === "running";
+  const round = { class: "main round" };
   const onKeyDown = (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && onSubmit(act.send)(event);
   return html`<div class="page ${menu && "menu"} ${panel && "charted"}">
     <a class="skip" href="#input">To the message</a>
@@ -165,9 +152,7 @@ export const page = (state, act) => {
         <textarea id="input" rows="1" aria-label="Message" value=${draft} onKeyDown=${onKeyDown}
           onInput=${({ target }) => act.draft(target.value)}
           placeholder=${view.waiting.length ? "A call waits for you; a message instead cancels it" : "Message"} />
-        ${running
-          ? html`<button type="button" class="main round" title="Stop (Esc)" aria-label="Stop" onClick=${act.cancel}>${icon("stop")}</button>`
-          : html`<button class="main round" title="Send (Enter)" aria-label="Send" disabled=${!draft.trim()}>${icon("send")}</button>`}
+        ${running ? button("stop", "Stop", act.cancel, round) : button("send", "Send", act.send, { ...round, disabled: !draft.trim() })}
       </form>
     </main>
     ${panel && timeline(view)}
