@@ -36,10 +36,12 @@ from .errors import (
 )
 from .journal import MemoryStore, PostgresStore, RunState, Session, SQLiteStore, Store, Waiting
 from .models import (
+    FallbackModel,
     FunctionModel,
     Model,
     OfflineModel,
     Profile,
+    RecordedModel,
     RemoteModel,
     ScriptedModel,
     model_from_environment,
@@ -85,6 +87,7 @@ __all__ = [
     "Context",
     "ContextOverflow",
     "Event",
+    "FallbackModel",
     "FunctionModel",
     "GuardrailTripped",
     "LimitReached",
@@ -104,6 +107,7 @@ __all__ = [
     "ProtocolError",
     "RateLimited",
     "ReasoningDelta",
+    "RecordedModel",
     "RefusalDelta",
     "RemoteModel",
     "Restarted",

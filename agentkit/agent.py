@@ -13,6 +13,7 @@ from anyio.from_thread import start_blocking_portal
 from typing_extensions import TypeForm, Unpack
 
 from agentkit.chat import Settings
+from agentkit.client import Retries
 from agentkit.errors import ConfigurationError
 from agentkit.journal import Session
 from agentkit.models import Model, resolve
@@ -275,8 +276,10 @@ class Agent(Generic[Deps, Out]):
         journal = Journal(state, session.store if session is not None else None)
         streams = stream or spec.early_start is True
         take_over = options.get("take_over", False)
-        shared = Shared(journal, deps, emit, (*spec.middleware, *middleware), streams, run_child, take_over)
-        return Run(team.with_limits(limits), shared)
+        team = team.with_limits(limits)
+        layers, retries = (*spec.middleware, *middleware), Retries(team.limits.retries)
+        shared = Shared(journal, deps, emit, layers, streams, run_child, retries, take_over)
+        return Run(team, shared)
 
     def __repr__(self) -> str:
         return f"Agent({self.spec.name!r}, tools={[tool.name for tool in self.spec.tools]})"

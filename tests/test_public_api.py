@@ -18,9 +18,9 @@ from agentkit.tools import SchemaOptions, ToolOptions
 
 NAMES = """
 Agent AgentChanged AgentKitError AuthenticationFailed BadRequest ChatClient ChatCompletion ChatRequest ConfigurationError
-ConnectionFailed ContentFiltered Context ContextOverflow Event FunctionModel GuardrailTripped LimitReached Limits
+ConnectionFailed ContentFiltered Context ContextOverflow Event FallbackModel FunctionModel GuardrailTripped LimitReached Limits
 MemoryStore Middleware Model ModelCall ModelError ModelRefused OfflineModel OutputInvalid OutputTruncated PartialOutput
-PostgresStore Profile ProtocolError RateLimited ReasoningDelta RefusalDelta RemoteModel Restarted RunCall RunFinished RunResult
+PostgresStore Profile ProtocolError RateLimited ReasoningDelta RecordedModel RefusalDelta RemoteModel Restarted RunCall RunFinished RunResult
 RunStarted RunState RunStream SQLiteStore ScriptedModel ServerFailed Session SessionConflict Settings StatusError StillWaiting Store StoreError
 StreamInterrupted StreamTruncated SyncRunStream TextDelta Timeout Tool ToolError ToolFailed ToolFinished ToolProgress ToolProposed
 ToolResult ToolRun ToolStarted Usage Waiting event_json model_from_environment tool
@@ -55,14 +55,14 @@ Tool.from_schema(name: str, description: str, parameters: Json, function: Callab
     Unpack[SchemaOptions]) -> Tool[..., Any]
 Tool.external(name: str, description: str, parameters: Json, **options: Unpack[SchemaOptions]) -> Tool[..., Any]
 SchemaOptions(effect: Effect, approval: bool | Predicate, expires: float | None, timeout: float | None,
-    max_failures: int, strict: bool | None, max_result: int, thread: bool, lock: str | None, when:
+    max_failures: int, strict: bool | None, max_arguments: int, max_result: int, thread: bool, lock: str | None, when:
     Callable[[Context[Any]], bool | Awaitable[bool]] | None, untrusted: bool)
 ToolOptions(effect: Effect, approval: bool | Predicate, expires: float | None, timeout: float | None, max_failures:
-    int, strict: bool | None, max_result: int, thread: bool, lock: str | None, when: Callable[[Context[Any]], bool |
-    Awaitable[bool]] | None, untrusted: bool, name: str, description: str)
+    int, strict: bool | None, max_arguments: int, max_result: int, thread: bool, lock: str | None, when:
+    Callable[[Context[Any]], bool | Awaitable[bool]] | None, untrusted: bool, name: str, description: str)
 Context(deps: Deps = None, *, run_id: str = '', agent: str = '', call_id: str = '', idempotency_key: str = '',
     attempt: int = 1, messages: Callable[[], tuple[Message, ...]] | None = None, usage: Callable[[], Usage] | None =
-    None, progress: Progress | None = None)
+    None, untrusted: Callable[[], frozenset[str]] | None = None, progress: Progress | None = None)
 ToolResult(content: object, data: Any = None, images: Sequence[str] = ())
 RemoteModel(name: str, *, base_url: str | None = None, api_key: str | None = None, headers: Mapping[str, str] | None
     = None, timeout: Timeout | None = None, retries: int = 2, proxy: str | None = None, trust_env: bool = False,
@@ -73,14 +73,16 @@ ScriptedModel(script: Sequence[Answer])
 model_from_environment(default: str | None = None) -> Model
 Model.complete(request: ChatRequest, on_chunk: OnChunk | None = None) -> ChatCompletion
 ChatClient(base_url: str | None = None, api_key: str | None = None, *, transport: Transport = 'stack', http: Any =
-    None, headers: Mapping[str, str] | None = None, timeout: Timeout | None = None, retries: int = 2, proxy: str |
-    None = None, trust_env: bool = False, verify: bool = True, allow_http: bool = False)
+    None, headers: Mapping[str, str] | None = None, timeout: Timeout | None = None, sizes: Sizes | None = None,
+    retries: int = 2, proxy: str | None = None, trust_env: bool = False, verify: bool = True, allow_http: bool = False)
 ChatClient.complete(request: ChatRequest, on_chunk: OnChunk | None = None, *, body: bytes | None = None) ->
     ChatCompletion
 ChatClient.stream(request: ChatRequest) -> CompletionStream
-Timeout(connect: float = 10.0, first: float = 600.0, between: float = 120.0)
+Timeout(connect: float = 10.0, first: float = 600.0, between: float = 120.0, headers: float = 120.0, retry_after:
+    float = 120.0)
 Limits(turns: int = 20, tool_calls: int = 200, tokens: int | None = None, seconds: float | None = None, repairs: int
-    = 2, repeats: int | None = 3, parallel: int = 16, on_limit: Literal['raise', 'conclude'] = 'raise')
+    = 2, repeats: int | None = 3, parallel: int = 16, on_limit: Literal['raise', 'conclude'] = 'raise',
+    calls_per_turn: int = 64, retries: int = 8)
 Settings(**values: Unpack[SettingsOptions])
 SettingsOptions(frequency_penalty: float | None, presence_penalty: float | None, logit_bias: Mapping[str, float] |
     None, logprobs: bool | None, top_logprobs: int | None, max_completion_tokens: int | None, max_tokens: int |
@@ -98,7 +100,8 @@ SQLiteStore(path: str | os.PathLike[str], *, busy_timeout: float = 10.0)
 SQLiteStore.session(id: str) -> Session
 RunState.decide(call: Waiting | str, *, approve: bool | None = None, reason: str = '', retry: bool = False,
     tell_model: bool = False, result: object = None) -> RunState
-RunState.approve(call: Waiting | str, arguments: dict[str, object] | None = None) -> RunState
+RunState.approve(call: Waiting | str, arguments: dict[str, object] | None = None, *, always: bool | dict[str, object]
+    = False) -> RunState
 RunState.deny(call: Waiting | str, reason: str = '') -> RunState
 RunState.answer(call: Waiting | str, result: object) -> RunState
 RunState.retry(call: Waiting | str) -> RunState

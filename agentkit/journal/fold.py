@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.chat import Message, Usage, UserMessage, sendable
 from agentkit.errors import ConfigurationError
 
-from .call import Call, replies
+from .call import Call, Standing, replies
 from .entry import (
     Admitted,
     AgentChanged,
@@ -55,7 +55,7 @@ def _input(state: RunState, entry: Input) -> None:
     state.run_id, state.agent = entry.run_id, entry.agent
     state.final, state.ended, state.stopped_by, state.concluding = None, False, "", ""
     state.turns = state.tool_calls = state.repairs = state.repeated = 0
-    state.usage, state.failures, state.fingerprint = Usage(), {}, ()
+    state.usage, state.failures, state.fingerprint, state.standing = Usage(), {}, (), ()
 
 
 def _completion(state: RunState, entry: Completion) -> None:
@@ -70,11 +70,17 @@ def _completion(state: RunState, entry: Completion) -> None:
     state.turn += 1
     state.turns += 1
     state.tool_calls += len(calls)
+    _spend(state, entry)
+
+
+def _spend(state: RunState, entry: Completion | Attempted) -> None:
     state.usage = state.usage.plus(entry.usage)
+    if entry.lost:
+        state.usage = state.usage + Usage(requests=entry.lost, requests_unknown=entry.lost)
 
 
 def _attempted(state: RunState, entry: Attempted) -> None:
-    state.usage = state.usage.plus(entry.usage)
+    _spend(state, entry)
     if entry.repair:
         state.repairs += 1
 
@@ -89,7 +95,7 @@ def _change(state: RunState, ref: str, **changes: Any) -> Call:
 
 
 def _admitted(state: RunState, entry: Admitted) -> None:
-    _change(state, entry.call, admitted=entry)
+    _change(state, entry.call, admitted=entry, decision=None)
 
 
 def _started(state: RunState, entry: Started) -> None:
@@ -104,6 +110,8 @@ def _result(state: RunState, entry: Result) -> None:
     if call is not None and call.result is not None:
         raise ConfigurationError(f"call {entry.call!r} has a result already")
     changed = _change(state, entry.call, result=entry, child=None)
+    if changed.admitted is not None and changed.admitted.untrusted:
+        state.untrusted |= {changed.name}
     if changed.failed:
         state.failures = {**state.failures, changed.name: state.failures.get(changed.name, 0) + 1}
     elif entry.status == "ok" and changed.name in state.failures:
@@ -111,7 +119,9 @@ def _result(state: RunState, entry: Result) -> None:
 
 
 def _decision(state: RunState, entry: Decision) -> None:
-    _change(state, entry.call, decision=entry)
+    call = _change(state, entry.call, decision=entry)
+    if entry.always is not None and call.admitted is not None:
+        state.standing = (*state.standing, Standing(entry.call, call.admitted.digest, entry.always))
 
 
 def _agent_changed(state: RunState, entry: AgentChanged) -> None:
@@ -128,8 +138,11 @@ def _told(state: RunState, entry: Told) -> None:
 
 
 def _compacted(state: RunState, entry: Compacted) -> None:
+    kept = len(state.settled) - state.run_from  # the messages of this run stand at the end of both
     state.settled = Trail(list(entry.messages))
-    state.run_from = min(state.run_from, len(entry.messages))
+    state.run_from = max(0, len(entry.messages) - kept)
+    if entry.usage is not None:
+        state.usage = state.usage.plus(entry.usage)
 
 
 def _rewound(state: RunState, entry: Rewound) -> None:
@@ -148,6 +161,7 @@ def _nested(state: RunState, entry: Nested) -> None:
     before = call.child if call is not None and call.child is not None else type(state)()
     after = before.apply(entry.entry)
     _change(state, entry.call, child=after)
+    state.untrusted |= after.untrusted
     if not isinstance(entry.entry, Input):
         state.turns += after.turns - before.turns
         state.tool_calls += after.tool_calls - before.tool_calls
@@ -155,7 +169,8 @@ def _nested(state: RunState, entry: Nested) -> None:
 
 
 def _resumed(state: RunState, entry: Resumed) -> None:
-    """A resumed run stands where it stood; the entry only says who acts from here on."""
+    """A resumed run stands where it stood; tools that failed too often have their chances again."""
+    state.failures = {}
 
 
 FOLD: dict[type, Callable[[Any, Any], None]] = {

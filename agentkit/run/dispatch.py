@@ -9,7 +9,7 @@ from typing import Any, Literal
 import anyio
 
 from agentkit.errors import ToolError
-from agentkit.journal import Admitted, AgentChanged, Call, Entry, Result
+from agentkit.journal import Admitted, AgentChanged, Call, Decision, Result
 from agentkit.tools import Arguments, Tool
 
 from . import events
@@ -23,11 +23,13 @@ from .run import Run
 async def call_tools(run: Run, calls: tuple[Call, ...]) -> None:
     """Admit the proposed calls, then run the ready ones: in parallel, except where locks order them."""
     for call in calls:
-        if call.admitted is None:
+        if call.phase == "proposed":
             entry = await _admit(run, call)
             run.record(entry)
             if isinstance(entry, Result):
                 await _tell_finished(run, call, entry)
+            elif entry.wants == "approval":
+                _approve_as_before(run, entry)
     asked = {call.ref for call in calls}
     ready = [call for call in run.state.calls.values() if call.phase == "ready" and call.ref in asked]
     work = _chains(run, [call for call in ready if await _still_valid(run, call)])
@@ -46,7 +48,14 @@ async def call_tools(run: Run, calls: tuple[Call, ...]) -> None:
                 group.start_soon(limited, chain)
 
 
-async def _admit(run: Run, call: Call) -> Entry:
+def _approve_as_before(run: Run, entry: Admitted) -> None:
+    """An approval of this run that stays is written down as the decision of this very call."""
+    standing = next((one for one in run.state.standing if one.covers(entry)), None)
+    if standing is not None:
+        run.record(Decision(entry.call, "approve", f"as call {standing.call}: always"))
+
+
+async def _admit(run: Run, call: Call) -> Admitted | Result:
     """Find the tool, validate the arguments, ask whether somebody must approve. No effects: a crash redoes it."""
     tools = run.team.specs[call.agent].by_name
     tool = tools.get(call.name) or tools.get(call.name.removeprefix("functions."))  # Q65
@@ -54,11 +63,11 @@ async def _admit(run: Run, call: Call) -> Entry:
         return Result(call.ref, "invalid", f"calls of type {call.type!r} cannot be run; call a function")
     if tool is None:
         return Result(call.ref, "invalid", _no_such_tool(call.name, list(tools)))
-    context = run.context(ToolUse(call.ref, tool.name, call.text))
+    context = run.context(ToolUse(call.ref, tool.name, call.arguments))
     try:
         if not await tool.offered(context):
             return Result(call.ref, "invalid", f"the tool {tool.name!r} cannot be used now")
-        arguments = tool.validate(call.text)
+        arguments = tool.validate(call.arguments)
     except ToolError as error:
         return Result(call.ref, "invalid", str(error))
     try:
@@ -74,7 +83,9 @@ async def _admit(run: Run, call: Call) -> Entry:
     nested = team_of(tool) is not None
     digest = tool.digest if wants else ""
     expires = time.time() + tool.expires if wants == "approval" and tool.expires is not None else None
-    return Admitted(call.ref, arguments.json, tool.effect, digest, wants, nested, arguments.repairs, expires)
+    return Admitted(
+        call.ref, arguments.json, tool.effect, digest, wants, nested, arguments.repairs, expires, tool.untrusted
+    )
 
 
 def _no_such_tool(name: str, names: list[str]) -> str:
@@ -94,7 +105,7 @@ async def _still_valid(run: Run, call: Call) -> bool:
     problem: Result | None = None
     if tool is None or admitted is None:
         problem = Result(call.ref, "error", f"the tool {call.name!r} is gone")
-    elif admitted.expires is not None and time.time() > admitted.expires:
+    elif admitted.expires is not None and not call.attempt and time.time() > admitted.expires:
         problem = Result(call.ref, "denied", "denied: the approval came too late")
     elif admitted.digest and tool.digest != admitted.digest:
         problem = Result(call.ref, "denied", "denied: the tool changed after the call was approved")

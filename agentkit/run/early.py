@@ -39,8 +39,14 @@ class EarlyStarts:
         self._looked_at: set[int] = set()
         self._enabled = run.shared.group is not None and run.spec.early_start is not False
         self._structured = run.spec.output is not None
+        self._most = run.team.limits.calls_per_turn
         self._lengths: dict[int, int] = {}  # characters of each choice
         self._read = 0  # of them, already told as structured output
+
+    @property
+    def heard(self) -> bool:
+        """Whether the model told anything of its message."""
+        return self._partial is not None
 
     async def on_chunk(self, chunk: dict[str, Any], partial: PartialCompletion) -> None:
         """Called by the model for each chunk, the live accumulator travelling along."""
@@ -75,6 +81,8 @@ class EarlyStarts:
 
     async def _start_complete(self, calls: list[PartialCall]) -> None:
         for ordinal, call in enumerate(calls):
+            if ordinal >= self._most:
+                break
             if ordinal in self._looked_at or not call.closed:
                 continue
             self._looked_at.add(ordinal)

@@ -26,7 +26,7 @@ async def begin(given: RunInput, session: Any, agent: str) -> RunState:
             raise ConfigurationError("this state belongs to a stored session: give the run session=store.session(...)")
         if session is not None and given.journal != session.id:
             raise ConfigurationError(f"this state belongs to another session than {session.id!r}")
-        return given if session is None else given.apply(Resumed(uuid.uuid4().hex))
+        return given.apply(Resumed(uuid.uuid4().hex))
     if given is None:
         if session is None:
             raise ConfigurationError("run(None) goes on in a session: give session=...")

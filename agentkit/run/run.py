@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from agentkit.chat import ChatCompletion, Message, SystemMessage
+from agentkit.client import Retries
 from agentkit.errors import ConfigurationError
 from agentkit.journal import Call, Entry, Nested, RunState, Store, dump_entry
 from agentkit.tools import Arguments, Context
@@ -72,6 +73,7 @@ class Shared:
     middleware: tuple[Middleware, ...]
     stream: bool
     run_child: RunChild  # handed in from the loop, which dispatch must not import
+    retries: Retries
     take_over: bool = False
     group: TaskGroup | None = None
     completions: list[ChatCompletion] = field(default_factory=list[ChatCompletion])
@@ -128,6 +130,7 @@ class Run:
             attempt=attempt,
             messages=lambda: self.state.messages,
             usage=lambda: self.state.usage,
+            untrusted=lambda: self.shared.journal.state.untrusted,
             progress=progress,
         )
 

@@ -76,8 +76,9 @@ def next_step(state: RunState, team: Team, spent: RunState | None = None) -> Ste
 
 def _calls(state: RunState, open_calls: list[Call], team: Team, spent: RunState) -> Step:
     limits = team.limits
-    if spent.tool_calls > limits.tool_calls and any(call.phase == "proposed" for call in open_calls):
-        return _over("tool_calls", limits)
+    many = len(state.calls) > limits.calls_per_turn
+    if (many or spent.tool_calls > limits.tool_calls) and any(call.phase == "proposed" for call in open_calls):
+        return _over("calls_per_turn" if many else "tool_calls", limits)
     ready = [call for call in open_calls if _can_run(call, team, spent)]
     return CallTools(tuple(ready)) if ready else Pause(state.waiting)
 
@@ -94,7 +95,7 @@ def _can_run(call: Call, team: Team, spent: RunState) -> bool:
     return not isinstance(next_step(call.child, inner.with_limits(team.limits), spent), Pause)
 
 
-def _over(limit: Literal["turns", "tool_calls", "tokens"], limits: Limits) -> Step:
+def _over(limit: Literal["turns", "tool_calls", "calls_per_turn", "tokens"], limits: Limits) -> Step:
     if limits.on_limit == "conclude":
         return Tell(Told(limit, f"The budget of {limit.replace('_', ' ')} is used up. Answer now with what you have."))
     return Stop(LimitReached(limit, getattr(limits, limit)))

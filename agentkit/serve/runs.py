@@ -17,7 +17,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from agentkit.chat import ChatCompletion, Json
+from agentkit.errors import ConfigurationError
 from agentkit.journal import RunState
+from agentkit.middleware.prices import cost_of
 from agentkit.run import Event, Middleware, ModelCall, RunStream, event_json
 from agentkit.run.around import Proceed
 
@@ -94,10 +96,24 @@ class ModelSpans(Middleware):
         except BaseException as error:
             self._run.note("ModelFinished", **request, error=type(error).__name__)
             raise
-        usage = completion.usage.to_json() if completion.usage is not None else None
-        reasons = [choice.finish_reason for choice in completion.choices]
-        self._run.note("ModelFinished", **request, usage=usage, finish_reason=next(iter(reasons), None))
+        reason = next((choice.finish_reason for choice in completion.choices), None)
+        usage = None if completion.usage is None else completion.usage.to_json()
+        told = {"usage": usage, "cost": _cost(completion), "finish_reason": reason}
+        self._run.note("ModelFinished", **request, **told)
         return completion
+
+
+def _cost(completion: ChatCompletion) -> float | None:
+    """US dollars: what the provider says, or its price in the table; None where neither is known."""
+    usage = completion.usage
+    said = (usage.__pydantic_extra__ or {}).get("cost") if usage is not None else None
+    if isinstance(said, int | float):
+        return float(said)
+    try:
+        spent = cost_of([completion])
+    except ConfigurationError:  # the table is an extra
+        return None
+    return None if spent is None else float(spent)
 
 
 class Runs:

@@ -37,8 +37,8 @@ const changes = {
     view.run.turn = turn;
     Object.assign(current(view), { text: "", reasoning: "", calls: [], open: true, agent });
   },
-  ModelFinished: (view, { at, request, turn, usage, error }) => {
-    finish(view, request, { end: at, usage, status: error ? "error" : "ok" });
+  ModelFinished: (view, { at, request, turn, usage, cost, error }) => {
+    finish(view, request, { end: at, usage, cost, status: error ? "error" : "ok" });
     if (turn !== null) current(view).open = false;
   },
   TextDelta: add("text"), RefusalDelta: add("text"), ReasoningDelta: add("reasoning"),

@@ -99,10 +99,10 @@ const row = (span, from, length, now) => {
 const timeline = (view) => {
   const now = Date.now() / 1000;
   const { spans, status, start = now, end, dropped } = view.run ?? { spans: [] };
-  const usages = spans.flatMap((span) => span.usage ?? []);
-  const sum = (name) => usages.reduce((total, usage) => total + (usage[name] ?? 0), 0);
+  const asked = spans.filter((span) => span.usage);
+  const tokens = (name) => asked.reduce((sum, span) => sum + (span.usage[name] ?? 0), 0).toLocaleString();
   const figure = (name, value) => html`<dt>${name}</dt><dd>${value}</dd>`;
-  const known = usages.length > 0 && usages.every((usage) => typeof usage.cost === "number"); // no cost is not a cost of nothing
+  const cost = asked.reduce((sum, span) => sum + (span.cost ?? NaN), 0); // one that is not known makes the sum so
   const length = Math.max((end ?? now) - start, 0.001);
   return html`<aside class="panel" aria-label="Timeline">
     <h3>Timeline ${chip(status)} ${status && html`<span class="time">${seconds(length)}</span>`}</h3>
@@ -110,8 +110,8 @@ const timeline = (view) => {
     ${dropped && html`<p class="muted">The run told more than is kept: its beginning is left out.</p>`}
     <ol>${spans.map((span) => row(span, start, length, now))}</ol>
     ${spans.some(early) && html`<p class="muted"><i class="early" /> started before its message was complete</p>`}
-    ${usages.length > 0 && html`<dl>${figure("input tokens", sum("prompt_tokens").toLocaleString())}
-      ${figure("output tokens", sum("completion_tokens").toLocaleString())} ${known && figure("cost", `$${sum("cost").toFixed(4)}`)}</dl>`}
+    ${asked.length > 0 && html`<dl>${figure("input tokens", tokens("prompt_tokens"))}
+      ${figure("output tokens", tokens("completion_tokens"))} ${!Number.isNaN(cost) && figure("cost", `$${cost.toFixed(4)}`)}</dl>`}
   </aside>`;
 };
 
