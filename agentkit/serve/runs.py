@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from agentkit.chat import ChatCompletion, Json
+from agentkit.chat import ChatCompletion, Json, Usage
 from agentkit.errors import ConfigurationError
 from agentkit.journal import RunState
-from agentkit.middleware.prices import cost_of
+from agentkit.middleware.prices import cost, cost_of
 from agentkit.run import Event, Middleware, ModelCall, RunStream, event_json
 from agentkit.run.around import Proceed
 
@@ -116,6 +118,12 @@ def _cost(completion: ChatCompletion) -> float | None:
     return None if spent is None else float(spent)
 
 
+def _read_prices() -> None:
+    """The table of prices takes half a second to read, in which no run should stand still."""
+    with suppress(ConfigurationError):
+        cost("", Usage())
+
+
 class Runs:
     """The runs of one server by their ids. `async with` gives them the task group that they live in."""
 
@@ -126,6 +134,7 @@ class Runs:
         self._group: TaskGroup | None = None
 
     async def __aenter__(self) -> Runs:
+        await anyio.to_thread.run_sync(_read_prices)
         self._group = await anyio.create_task_group().__aenter__()
         return self
 

@@ -76,7 +76,7 @@ def _call(name: str, arguments: str) -> dict[str, Any]:
 
 
 def desk(**options: Any) -> Starlette:
-    model = Paced(FunctionModel(answer), 0.02)
+    model = Paced(FunctionModel(answer), 0.03)
     return create_app(Agent(model, name="support", tools=[track_order, refund, pack]), **options)
 
 
@@ -112,7 +112,6 @@ def test_two_parallel_calls_are_cards_and_bars_that_begin_before_the_message_end
     here = tab()
     page = here.open()
     assert page.inner_text(".hollow h2") == "support"
-    here.picture("empty")
     here.say("Where are orders 7 and 12, and which arrives first?")
     page.wait_for_selector(".card.running")
     here.picture("running")
@@ -240,7 +239,6 @@ def test_sessions_are_found_resumed_exported_and_deleted(tab: Open) -> None:
     assert page.locator(".side li").all_inner_texts() == ["about coffee", "about tea"]
     page.fill("[type=search]", "TEA")
     page.wait_for_selector(".side li:only-child")
-    second.picture("search")
     page.click(".side li button")
     page.wait_for_selector("text=You said: about tea")
     second.say("and cake")
@@ -287,7 +285,6 @@ def test_on_a_phone_everything_is_in_reach_and_nothing_is_cut_off(tab: Open) -> 
     page.tap("[aria-label=Timeline]")
     page.wait_for_selector(".panel .span")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    here.picture("phone-timeline")
     page.tap("button[aria-label=Conversations]")
     page.tap("text=New conversation >> nth=0")
     page.wait_for_selector(".hollow h2")
@@ -336,7 +333,6 @@ def test_a_cancelled_run_says_so_and_can_go_on(tab: Open) -> None:
     page.click("[aria-label=Stop]")
     GO.set()
     page.wait_for_selector(".end.cancelled")
-    here.picture("cancelled")
     page.click("text=Go on")
     page.wait_for_selector("text=Done: cancelled: the call was cut off while it ran.")
 
@@ -349,7 +345,6 @@ def test_a_failed_run_says_what_failed_and_nothing_secret(tab: Open) -> None:
     said = page.inner_text(".end.failed")
     assert said.startswith("The run failed: RateLimited (request id ")
     assert "sk-secret" not in page.content()
-    here.picture("failed")
 
 
 def test_a_request_that_is_refused_keeps_the_draft(tab: Open, url: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from starlette.applications import Starlette
 
 from agentkit import Agent, FunctionModel, Limits, MemoryStore, ScriptedModel, SQLiteStore, tool
+from agentkit.chat import ChatCompletion
 from agentkit.errors import RateLimited
 from agentkit.serve import create_app
 from agentkit.serve.log import RunLog
@@ -126,6 +127,21 @@ def test_model_requests_are_told_with_their_tokens_and_a_call_that_starts_early_
     early = next(event for event in events if event["event"] == "ToolStarted")
     assert begun["n"] < early["n"] < over["n"]
     assert [event["turn"] for event in events if event["event"] == "ModelStarted"] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "cost"),
+    [("nobody-s-model", {}, None), ("nobody-s-model", {"cost": 0.25}, 0.25), ("gpt-4o", {}, 0.0125)],
+)
+def test_a_cost_is_told_when_the_provider_or_the_table_of_prices_knows_it(
+    served: Any, name: str, said: dict[str, float], cost: float | None
+) -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 1000, "total_tokens": 2000, **said}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+    body = {"id": "1", "object": "chat.completion", "created": 0, "model": name, "choices": [choice], "usage": usage}
+    events, _ = served(create_app(desk(ChatCompletion.model_validate(body)))).run()
+    over = next(event for event in events if event["event"] == "ModelFinished")
+    assert over["cost"] == cost
 
 
 def test_reading_goes_on_after_any_event_without_loss(served: Any) -> None:
