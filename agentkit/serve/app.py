@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Literal
 
 from starlette.applications import Starlette
@@ -56,7 +56,15 @@ def create_app(
     )
 
     live = runs.Runs(service)
+    guard = Middleware(Guard, keys=service.keys, hosts=service.hosts, reach=service.reach)
+    handlers = {HTTPException: refused, Refusal: refused}
+    routes, lifespan = _routes(service, live), _lifespan(service, live)
+    app = Starlette(routes=routes, middleware=[guard], exception_handlers=handlers, lifespan=lifespan)
+    app.state.service, app.state.runs = service, live
+    return app
 
+
+def _lifespan(service: Service, live: runs.Runs) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:  # connections of the models are kept as long as the server lives
@@ -65,11 +73,7 @@ def create_app(
             await stack.enter_async_context(live)
             yield
 
-    guard = Middleware(Guard, keys=service.keys, hosts=service.hosts, reach=service.reach)
-    handlers = {HTTPException: refused, Refusal: refused}
-    app = Starlette(routes=_routes(service, live), middleware=[guard], exception_handlers=handlers, lifespan=lifespan)
-    app.state.service, app.state.runs = service, live
-    return app
+    return lifespan
 
 
 def _routes(service: Service, live: runs.Runs) -> list[Route]:
