@@ -105,7 +105,7 @@ async def answered(service: Service, request: Request, turn: Turn) -> Response:
 
     if chat.stream:
         stream = turn.agent.stream(turn.input, **turn.options)
-        chunks = Chunks(head, chat.stream_options, turn.structured or bool(chat.logprobs))
+        chunks = Chunks(head, chat.stream_options, turn.last_alone)
         return Streamed(stream, chunks, finish, service.request_id(request), turn.asked.steps)
 
     async def whole() -> Answer:

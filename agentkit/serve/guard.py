@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentkit.client.secret import Secret
 
-from .failure import Refusal, refusal_for
+from .failure import Refusal, log, refusal_for
+from .leaving import Stalled
 
 OPEN = frozenset({"/", "/healthz", "/openapi.json"})  # without a key
 OPEN_FOLDER = "/agentkit/web/"  # files of the page, which asks for a key itself
@@ -35,12 +36,14 @@ _HEADERS = {
 class Reach:
     """How far a client's requests reach.
 
-    body: bytes of a request. body_seconds: in which it must be here. concurrent: requests that are answered at a time.
+    body: bytes of a request. body_seconds: in which it must be here. send_seconds: in which a client must take the
+    next piece of its answer. concurrent: requests that are answered at a time.
     paused: seconds for which a run waits for results of the client's tools. kept: runs that wait so at a time.
     """
 
     body: int = 1024 * 1024
     body_seconds: float = 30
+    send_seconds: float = 60
     concurrent: int = 256
     paused: float = 15 * 60
     kept: int = 10_000
@@ -67,6 +70,8 @@ class Guard:
             owner = self._checked(scope)
             scope.setdefault("state", {}).update(owner=owner, request_id=request_id)
             await self._counted(scope, exchange)
+        except Stalled:
+            log.warning("request %s: the client takes nothing of its answer; it is dropped", request_id)
         except Exception as error:
             if exchange.begun:
                 raise
@@ -167,4 +172,8 @@ class _Exchange:
             headers["x-request-id"] = self._request_id
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
-        await self._send(message)
+        try:
+            with anyio.fail_after(self._reach.send_seconds):
+                await self._send(message)
+        except TimeoutError:
+            raise Stalled from None

@@ -52,6 +52,11 @@ class Turn:
         format_ = self.asked.chat.response_format
         return self.agent.spec.output is not None or (format_ is not None and format_.type != "text")
 
+    @property
+    def last_alone(self) -> bool:
+        """Whether the answer is the last turn's alone: JSON cannot be joined, and log probabilities are of one turn."""
+        return self.structured or bool(self.asked.chat.logprobs)
+
 
 def prepared(agent: AnyAgent, asked: Asked) -> tuple[AnyAgent, Settings, frozenset[str]]:
     """The agent with the client's tools, the settings of the run, the names of these tools. Raises Refusal."""

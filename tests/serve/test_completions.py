@@ -163,6 +163,17 @@ def test_stop_and_token_limits_hold_for_each_turn() -> None:
         assert (text_of(chunks), reason_of(chunks)) == ("I am", "length")
 
 
+def test_every_choice_of_a_cut_answer_is_told_with_its_log_probabilities() -> None:
+    with running(create_app(pass_through("offline"))) as url, Asking(url) as client:
+        choices = client.ask("offline", n=2, max_completion_tokens=2, logprobs=True)["choices"]
+        assert [(choice["message"]["content"], choice["finish_reason"]) for choice in choices] == [
+            ("I am", "length")
+        ] * 2
+        assert [row["token"] for row in choices[1]["logprobs"]["content"]] == ["I", " am"]
+        chunks = client.chunks("offline", n=2, max_completion_tokens=2)
+        assert text_of(chunks, 0) == text_of(chunks, 1) == "I am"
+
+
 def completion(finish_reason: str, **message: Any) -> ChatCompletion:
     body = {"role": "assistant", "content": None, "refusal": None, **message}
     choice = {"index": 0, "message": body, "logprobs": None, "finish_reason": finish_reason}

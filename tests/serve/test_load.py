@@ -69,7 +69,7 @@ def held(pid: int, port: int) -> tuple[int, int, int]:
     tasks = httpx.get(f"http://127.0.0.1:{port}/tasks", trust_env=False).json()
     status = Path(f"/proc/{pid}/status").read_text()
     resident = int(status.partition("VmRSS:")[2].split()[0])
-    return len(os.listdir(f"/proc/{pid}/fd")), tasks, resident
+    return len(list(Path(f"/proc/{pid}/fd").iterdir())), tasks, resident
 
 
 @pytest.mark.slow
