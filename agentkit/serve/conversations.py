@@ -11,19 +11,19 @@ from starlette.routing import Route
 
 from agentkit.chat import Json
 from agentkit.chat.wire import configuration_error
-from agentkit.errors import ConfigurationError, StoreError
+from agentkit.errors import ConfigurationError
 from agentkit.journal import RunState, Session
 
 from .asked import invalid, read_json
 from .decisions import Decided
 from .failure import Refusal
+from .gist import Gist, Gists
 from .runs import Runs, started
 from .service import Service
 from .transcript import Transcript, digest
 
 LISTED = 100  # sessions in an answer, the one changed last first
 SEARCHED = 1000  # sessions that a search looks through
-TITLE = 80  # characters
 
 
 class Seen(Decided):
@@ -34,11 +34,11 @@ class Seen(Decided):
 
 def routes(runs: Runs) -> list[Route]:
     """The sessions of whoever asks."""
-    service = runs.service
+    service, gists = runs.service, Gists(runs.service.store)
 
     async def listed(request: Request) -> Response:
         search = request.query_params.get("search", "").casefold()
-        return JSONResponse({"sessions": await _found(runs, request, search)})
+        return JSONResponse({"sessions": await _found(runs, gists, request, search)})
 
     async def detail(request: Request) -> Response:
         _, transcript = await _load(service, request)
@@ -81,41 +81,29 @@ async def _load(service: Service, request: Request) -> tuple[Session, Transcript
     return session, Transcript(session.id, entries)
 
 
-async def _found(runs: Runs, request: Request, search: str) -> list[Json]:
-    store, prefix = runs.service.store, runs.service.journal(request, "sessions", "x")[:-1]
+async def _found(runs: Runs, gists: Gists, request: Request, search: str) -> list[Json]:
+    prefix = runs.service.journal(request, "sessions", "x")[:-1]
     found: list[Json] = []
-    names = [name for name in await store.journals() if name.startswith(prefix)]
+    names = [name for name in await runs.service.store.journals() if name.startswith(prefix)]
     for name in names[:SEARCHED]:
-        try:
-            transcript = Transcript(name, await Session(store, name).entries())
-        except (StoreError, ConfigurationError):  # one that cannot be read must not hide the others
-            continue
-        if not search or search in _searchable(transcript):
-            found.append(_summary(runs, request, name.removeprefix(prefix), transcript))
+        gist = await gists.find(name)
+        if gist is not None and search in gist.text:
+            found.append(_summary(runs, request, name.removeprefix(prefix), gist))
         if len(found) == LISTED:
             break
     return found
 
 
-def _searchable(transcript: Transcript) -> str:
-    calls = [
-        f"{call['tool']} {call['arguments']} {call['result']}" for i in transcript.told() for call in i.get("calls", ())
-    ]
-    return "\n".join([*(item["text"] for item in transcript.items), *calls]).casefold()
-
-
-def _summary(runs: Runs, request: Request, id: str, transcript: Transcript) -> Json:
-    said = (item["text"] for item in transcript.items if item["kind"] == "user")
-    title = " ".join(next(said, "").split())[:TITLE]
+def _summary(runs: Runs, request: Request, id: str, gist: Gist) -> Json:
     live = runs.of(runs.service.owner(request), id)
-    status = transcript.status if live is None else "running"
-    return {"session": id, "title": title, "agent": _served(runs.service, transcript.agent), "status": status}
+    status = gist.status if live is None else "running"
+    return {"session": id, "title": gist.title, "agent": _served(runs.service, gist.agent), "status": status}
 
 
 def _detail(runs: Runs, request: Request, transcript: Transcript) -> Json:
     id = request.path_params["session"]
     run = runs.of(runs.service.owner(request), id, ended=True)
-    summary = _summary(runs, request, id, transcript)
+    summary = _summary(runs, request, id, Gist.of(transcript))
     told: Json = {"items": transcript.told(), "waiting": transcript.waiting}
     return {**summary, **told, "run": run.id if run is not None else None}
 

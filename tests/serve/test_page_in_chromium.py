@@ -347,6 +347,22 @@ def test_a_failed_run_says_what_failed_and_nothing_secret(tab: Open) -> None:
     assert "sk-secret" not in page.content()
 
 
+def test_the_agent_is_chosen_where_several_are_served(tab: Open) -> None:
+    agents = [Agent(FunctionModel(lambda request, name=name: f"I am {name}"), name=name) for name in ("tea", "coffee")]
+    with running(create_app(agents)) as url:
+        here = tab(url)
+        page = here.open()
+        page.select_option("[aria-label=Agent]", "coffee")
+        assert page.inner_text(".hollow h2") == "coffee"
+        here.say("who are you?")
+        page.wait_for_selector("text=I am coffee")
+        here.ended()
+        page.reload()
+        page.wait_for_selector("text=I am coffee")
+        assert page.input_value("[aria-label=Agent]") == "coffee"
+        here.context.close()
+
+
 def test_a_request_that_is_refused_keeps_the_draft(tab: Open, url: str) -> None:
     here = tab()
     page = here.open()

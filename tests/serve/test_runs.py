@@ -369,6 +369,32 @@ def test_a_decision_is_for_the_call_that_was_shown_and_works_once(served: Any, s
     assert turns[-1]["text"] == "Done."
 
 
+def test_of_two_calls_that_wait_each_is_decided_by_itself_inside_an_agent_too(served: Any) -> None:
+    inner = Agent(ScriptedModel([[("refund", {"order": 9})], "inner done"]), name="inner", tools=[refund])
+    script = [[("refund", {"order": 7}), ("inner", {"input": "refund 9"})], "Done."]
+    client = served(create_app(Agent(ScriptedModel(script), name="desk", tools=[refund, inner.as_tool()])))
+    _, session = client.run(session="s")
+    assert [(call["call"], call["arguments"]) for call in session["waiting"]] == [
+        ("0.0", '{"order":7}'), ("0.1/0.0", '{"order":9}')
+    ]  # fmt: skip
+    assert [call["effect"] for call in session["waiting"]] == ["write", "write"]
+    for call in session["waiting"]:
+        decision = {"call": call["call"], "digest": call["digest"], "verdict": "approve"}
+        events = client.events(client.post("/agentkit/sessions/s/decisions", json=decision).json()["run"])
+    assert events[-1]["status"] == "done"
+    calls = client.get("/agentkit/sessions/s").json()["items"][1]["calls"]
+    assert [call["result"] for call in calls] == ["refunded order 7", "inner done"]
+
+
+def test_a_session_that_cannot_be_read_hides_no_other(served: Any) -> None:
+    store = MemoryStore()
+    client = served(create_app(desk("hi"), store=store))
+    client.run(session="whole")
+    anyio.run(store.append, "anyone/sessions/damaged", 0, [b"no entry"])
+    assert [row["session"] for row in client.get("/agentkit/sessions").json()["sessions"]] == ["whole"]
+    assert client.get("/agentkit/sessions/damaged").status_code == 500
+
+
 @pytest.mark.anyio
 async def test_a_call_of_unknown_outcome_can_be_answered(served: Any) -> None:
     store, whole = MemoryStore(), MemoryStore()

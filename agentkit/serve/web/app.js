@@ -33,7 +33,6 @@ const list = async () => {
   const { sessions } = await server.get(`sessions?search=${encodeURIComponent(search)}`);
   if (search === state.search) update({ sessions });
 };
-
 const leave = () => { reading.abort(); return (reading = new AbortController()).signal; };
 
 /** Shows a session, and the events of its run as long as there are any. */
@@ -103,7 +102,8 @@ const act = {
 };
 
 dataset.theme = localStorage.theme ?? "";
-document.addEventListener("keydown", ({ key }) => key === "Escape" && (state.menu ? act.toggle("menu") : act.cancel()));
+document.addEventListener("keydown", ({ key, target }) => // in a search, Escape empties it
+  key === "Escape" && target.type !== "search" && (state.menu ? act.toggle("menu") : act.cancel()));
 setInterval(() => running() && update(), 100); // bars grow
 update();
 act.start();
