@@ -48,7 +48,9 @@ from .models import (
 )
 from .run import (
     AgentChanged,
+    AgentEvent,
     Event,
+    Handoff,
     Limits,
     Middleware,
     ModelCall,
@@ -75,6 +77,7 @@ from .tools import Context, Tool, ToolResult, tool
 __all__ = [
     "Agent",
     "AgentChanged",
+    "AgentEvent",
     "AgentKitError",
     "AuthenticationFailed",
     "BadRequest",
@@ -90,6 +93,7 @@ __all__ = [
     "FallbackModel",
     "FunctionModel",
     "GuardrailTripped",
+    "Handoff",
     "LimitReached",
     "Limits",
     "MemoryStore",

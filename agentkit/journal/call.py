@@ -132,6 +132,15 @@ class Standing:
         return all(name in given and _same(given[name], value) for name, value in self.values.items())
 
 
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A hand-over whose new agent has not spoken yet: the call, who made it, and with which tool."""
+
+    call: str
+    agent: str
+    tool: str
+
+
 def _same(left: object, right: object) -> bool:
     return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 

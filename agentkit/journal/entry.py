@@ -126,9 +126,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class AgentChanged:
-    """From the next request on, another agent of the team speaks."""
+    """From the next request on, another agent of the team speaks; `call` handed over to it."""
 
     agent: str
+    call: str = ""
     kind: Literal["agent_changed"] = "agent_changed"
     __pydantic_config__ = _CLOSED
 
@@ -137,7 +138,7 @@ class AgentChanged:
 class Told:
     """The framework said something to the model: an output problem, a spent budget, a loop."""
 
-    why: Literal["repair", "repeats", "turns", "tool_calls", "calls_per_turn", "tokens"]
+    why: Literal["repair", "repeats", "turns", "tool_calls", "calls_per_turn", "handoffs", "tokens"]
     text: str
     kind: Literal["told"] = "told"
     __pydantic_config__ = _CLOSED
@@ -145,10 +146,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """The settled messages are replaced, in the view only; `usage` is what a summary of them cost."""
+    """The settled messages are replaced, in the view only; `usage` is what a summary of them cost.
+
+    whole: the newest calls and their results too, none of which may be open.
+    """
 
     messages: tuple[Message, ...]
     usage: CompletionUsage | None = None
+    whole: bool = False
     kind: Literal["compacted"] = "compacted"
     __pydantic_config__ = _CLOSED
 

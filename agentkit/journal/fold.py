@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.chat import Message, Usage, UserMessage, sendable
 from agentkit.errors import ConfigurationError
 
-from .call import Call, Standing, replies
+from .call import Call, Handed, Standing, replies
 from .entry import (
     Admitted,
     AgentChanged,
@@ -54,7 +54,8 @@ def _input(state: RunState, entry: Input) -> None:
     state.settled = state.settled.plus(*entry.messages)
     state.run_id, state.agent = entry.run_id, entry.agent
     state.final, state.ended, state.stopped_by, state.concluding = None, False, "", ""
-    state.turns = state.tool_calls = state.repairs = state.repeated = 0
+    state.turns = state.tool_calls = state.repairs = state.repeated = state.handoffs = 0
+    state.handed = None
     state.usage, state.failures, state.fingerprint, state.standing = Usage(), {}, (), ()
 
 
@@ -65,22 +66,24 @@ def _completion(state: RunState, entry: Completion) -> None:
     for ordinal, (sent, asked) in enumerate(zip(message.calls, entry.message.calls, strict=True)):
         ref = f"{state.turn}.{ordinal}"
         calls[ref] = Call(ref, sent.id, asked.name, asked.text, state.agent, asked.type)
-    state.calls = calls
+    state.calls, state.handed = calls, None
     state.final = None if calls and not state.concluding else entry.message
     state.turn += 1
     state.turns += 1
     state.tool_calls += len(calls)
-    _spend(state, entry)
+    state.usage = spent(state.usage, entry)
 
 
-def _spend(state: RunState, entry: Completion | Attempted) -> None:
-    state.usage = state.usage.plus(entry.usage)
-    if entry.lost:
-        state.usage = state.usage + Usage(requests=entry.lost, requests_unknown=entry.lost)
+def spent(before: Usage, entry: Completion | Attempted | Compacted) -> Usage:
+    """The usage with what this entry cost."""
+    if isinstance(entry, Compacted):
+        return before if entry.usage is None else before.plus(entry.usage)
+    after = before.plus(entry.usage)
+    return after + Usage(requests=entry.lost, requests_unknown=entry.lost) if entry.lost else after
 
 
 def _attempted(state: RunState, entry: Attempted) -> None:
-    _spend(state, entry)
+    state.usage = spent(state.usage, entry)
     if entry.repair:
         state.repairs += 1
 
@@ -125,7 +128,10 @@ def _decision(state: RunState, entry: Decision) -> None:
 
 
 def _agent_changed(state: RunState, entry: AgentChanged) -> None:
+    call = state.calls.get(entry.call)
+    state.handed = Handed(call.ref, call.agent, call.name) if call is not None else None
     state.agent = entry.agent
+    state.handoffs += 1
 
 
 def _told(state: RunState, entry: Told) -> None:
@@ -138,11 +144,13 @@ def _told(state: RunState, entry: Told) -> None:
 
 
 def _compacted(state: RunState, entry: Compacted) -> None:
+    if entry.whole:
+        _settle(state)
+        state.handed = None
     kept = len(state.settled) - state.run_from  # the messages of this run stand at the end of both
     state.settled = Trail(list(entry.messages))
     state.run_from = max(0, len(entry.messages) - kept)
-    if entry.usage is not None:
-        state.usage = state.usage.plus(entry.usage)
+    state.usage = spent(state.usage, entry)
 
 
 def _rewound(state: RunState, entry: Rewound) -> None:

@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 from agentkit.chat import Message, ResponseMessage, Usage, is_json
 from agentkit.errors import AgentKitError, ConfigurationError
 
-from .call import Call, Standing, Waiting, replies
+from .call import Call, Handed, Standing, Waiting, replies
 from .entry import Admitted, Decision, Entry, Nested, Result, dump_entry, load_entries
 from .fold import FOLD
 from .trail import Trail
@@ -38,6 +38,8 @@ class RunState:
     turns: int = 0  # of this run, children included, as the next two
     tool_calls: int = 0
     usage: Usage = field(default_factory=Usage)
+    handoffs: int = 0
+    handed: Handed | None = None
     repairs: int = 0
     failures: dict[str, int] = field(default_factory=dict[str, int])  # tool name to consecutive failures
     concluding: str = ""

@@ -38,6 +38,7 @@ from .around import ModelCall, onion
 from .choose import choose
 from .early import EarlyStarts
 from .events import ToolProposed, ToolUse
+from .handoff import hand_history
 from .run import Run
 from .spec import AgentSpec
 
@@ -47,6 +48,7 @@ _CALL_AS_TEXT = re.compile(r"<tool_call>|\[TOOL_CALLS\]|<\|tool_call")  # Q22
 
 async def ask(run: Run, conclude: bool) -> None:
     """One model turn. Raises ModelError when it gave no usable message."""
+    await hand_history(run)
     request = await request_for(run, conclude)
     teller: EarlyStarts | None = None
 

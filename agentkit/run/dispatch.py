@@ -18,6 +18,7 @@ from .group import plain_group
 from .nested import team_of
 from .perform import Outcome, perform
 from .run import Run
+from .spec import handoff_of
 
 
 async def call_tools(run: Run, calls: tuple[Call, ...]) -> None:
@@ -57,12 +58,12 @@ def _approve_as_before(run: Run, entry: Admitted) -> None:
 
 async def _admit(run: Run, call: Call) -> Admitted | Result:
     """Find the tool, validate the arguments, ask whether somebody must approve. No effects: a crash redoes it."""
-    tools = run.team.specs[call.agent].by_name
-    tool = tools.get(call.name) or tools.get(call.name.removeprefix("functions."))  # Q65
+    spec = run.team.specs[call.agent]
+    tool = spec.tool(call.name)
     if call.type != "function":
         return Result(call.ref, "invalid", f"calls of type {call.type!r} cannot be run; call a function")
     if tool is None:
-        return Result(call.ref, "invalid", _no_such_tool(call.name, list(tools)))
+        return Result(call.ref, "invalid", _no_such_tool(call.name, list(spec.by_name)))
     context = run.context(ToolUse(call.ref, tool.name, call.arguments))
     try:
         if not await tool.offered(context):
@@ -95,8 +96,7 @@ def _no_such_tool(name: str, names: list[str]) -> str:
 
 
 def _tool_of(run: Run, call: Call) -> Tool[..., Any] | None:
-    tools = run.team.specs[call.agent].by_name
-    return tools.get(call.name) or tools.get(call.name.removeprefix("functions."))
+    return run.team.specs[call.agent].tool(call.name)
 
 
 async def _still_valid(run: Run, call: Call) -> bool:
@@ -123,14 +123,15 @@ async def _still_valid(run: Run, call: Call) -> bool:
 
 
 def _chains(run: Run, ready: list[Call]) -> list[list[Call]]:
-    """Calls of equal lock text form one chain, in call order; every other call is a chain of its own."""
+    """Calls of equal lock text form one chain, in call order, and hand-overs one; every other call is its own."""
     if len(ready) > 1 and run.spec.settings.parallel_tool_calls is False:
         return [ready]
     chains: dict[str, list[Call]] = {}
     for call in ready:
         tool = _tool_of(run, call)
         key = tool.lock_key(run.arguments[call.ref]) if tool is not None else None
-        chains.setdefault(f"lock {key}" if key is not None else f"call {call.ref}", []).append(call)
+        own = "hand-over" if handoff_of(tool) is not None else f"call {call.ref}"
+        chains.setdefault(f"lock {key}" if key is not None else own, []).append(call)
     return list(chains.values())
 
 
@@ -168,9 +169,11 @@ def _hand_over(run: Run, call: Call, outcome: Outcome) -> Outcome:
     target = outcome.hand_over or ""
     if target not in run.team.specs:
         return Outcome("error", f"no agent of this team is named {target!r}")
-    if run.state.agent != call.agent:
+    handed = run.state.handed
+    if handed is None:
+        run.record(AgentChanged(target, call.ref))
+    elif handed.call != call.ref:  # equal after a crash between the change and the call's result
         return Outcome("denied", "denied: another hand-over of the same message came first")
-    run.record(AgentChanged(target))
     return outcome
 
 

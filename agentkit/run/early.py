@@ -15,6 +15,7 @@ from .events import PartialOutput, ReasoningDelta, RefusalDelta, Restarted, Text
 from .nested import team_of
 from .perform import Outcome, perform
 from .run import Run
+from .spec import handoff_of
 
 
 @dataclass(eq=False)
@@ -33,7 +34,7 @@ class EarlyStarts:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._emit = run.shared.emit if not run.path else None
+        self._emit = run.emit
         self._partial: PartialCompletion | None = None
         self._started: dict[int, EarlyCall] = {}
         self._looked_at: set[int] = set()
@@ -141,7 +142,7 @@ class EarlyStarts:
 def _free(tool: Tool[..., Any]) -> bool:
     """Whether a call of the tool needs nobody's leave: no approval, lock, predicate, nested agent or outside answer."""
     plain = tool.approval is False and tool.lock is None and tool.when is None
-    return plain and not tool.runs_elsewhere and team_of(tool) is None and not tool.name.startswith("transfer_to_")
+    return plain and not tool.runs_elsewhere and team_of(tool) is None and handoff_of(tool) is None
 
 
 def _same_arguments(run: Run, early: EarlyCall, text: str) -> bool:

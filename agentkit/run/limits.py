@@ -7,8 +7,8 @@ from typing import Literal
 
 from agentkit.errors import ConfigurationError
 
-_KEPT = ("turns", "tool_calls", "calls_per_turn", "repairs", "retries", "parallel")  # never None
-_MAY_BE_0 = ("repairs", "retries")
+_KEPT = ("turns", "tool_calls", "calls_per_turn", "repairs", "retries", "parallel", "handoffs", "depth")  # never None
+_MAY_BE_0 = ("repairs", "retries", "handoffs", "depth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Limits:
     billed. retries: further attempts of requests that failed, in this process.
     seconds: active time, pauses not counted. repairs: times the model is asked to mend an answer.
     repeats: equal turns of calls (same arguments, same results) before the run stops; the model is told once.
-    parallel: tool calls that run at the same time.
+    parallel: tool calls that run at the same time. handoffs: times an agent hands over. depth: agents inside agents.
     on_limit: "raise" LimitReached, or "conclude": one last turn without tools.
     """
 
@@ -33,6 +33,8 @@ class Limits:
     on_limit: Literal["raise", "conclude"] = "raise"
     calls_per_turn: int = 64
     retries: int = 8
+    handoffs: int = 10
+    depth: int = 5
 
     def __post_init__(self) -> None:
         for field in fields(self):
