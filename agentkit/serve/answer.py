@@ -20,7 +20,7 @@ from agentkit.errors import (
 from agentkit.journal import Completion, Input, Resumed, RunState, Waiting
 from agentkit.run import RunResult
 
-from .paused import client_calls
+from .paused import external_calls
 from .turn import Turn
 
 BETWEEN = "\n\n"  # what an agent says before and after its own calls
@@ -88,7 +88,7 @@ def answer_of(ended: RunResult[Any] | AgentKitError, turn: Turn) -> Answer:
     if isinstance(ended, AgentKitError):
         return _cut(ended, turn)
     state, completion, last = ended.state, _last_completion(ended), _last(ended.state)
-    client = client_calls(state, turn.client_tools)
+    client = {id: call for id, call in external_calls(state).items() if call.tool in turn.client_tools}
     waits = tuple(waiting for waiting in state.waiting if waiting not in client.values())
     content, refusal = _content(turn, state, waits if not client else ())
     if completion is None or last is None:  # nothing was asked anew

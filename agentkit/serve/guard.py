@@ -53,7 +53,7 @@ class Guard:
     """An ASGI layer; every refusal is the API's error object. It names the owner and the request's id in `state`."""
 
     def __init__(self, app: ASGIApp, *, keys: Collection[Secret], hosts: Collection[str], reach: Reach) -> None:
-        self.app, self.hosts, self.reach = app, frozenset(hosts), reach
+        self.app, self.hosts, self.reach = app, frozenset(map(str.lower, hosts)), reach
         self.owners = {hashlib.sha256(key.reveal().encode()).hexdigest() for key in keys}
         self.busy = 0
 
@@ -84,7 +84,7 @@ class Guard:
         if not self._allowed(host):
             raise Refusal(403, "this server is not known by that Host; add the name with hosts=[...]", code="host")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and origin.partition("://")[2] != host:
             raise Refusal(403, "requests of other sites are not served", code="origin")
         if scope["method"] not in ("GET", "HEAD", "DELETE", "OPTIONS"):
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -74,7 +74,7 @@ class Service:
         """The agent of this name. Raises Refusal."""
         found = self.agents.get(name)
         if found is None:
-            raise Refusal(404, f"the model {name!r} does not exist", param="model", code="model_not_found")
+            raise Refusal(404, f"the model {name[:200]!r} does not exist", param="model", code="model_not_found")
         return found
 
     def session(self, request: Request, id: str) -> Session:

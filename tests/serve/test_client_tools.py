@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from agentkit import Agent, ScriptedModel, tool
+from agentkit import Agent, ChatRequest, FunctionModel, RateLimited, ScriptedModel, tool
 from agentkit.serve import Reach, create_app, pass_through
 from agentkit.serve.paused import Parking
 
@@ -141,9 +141,47 @@ def test_every_call_needs_its_result() -> None:
         message = client.ask("desk", tools=[WEATHER])["choices"][0]["message"]
         status, error = client.fails("desk", with_results(HELLO, message, weather="snow")[:-1], tools=[WEATHER])
         assert (status, error["param"]) == (400, "messages")
-        one = {**message, "tool_calls": message["tool_calls"][:1]}
-        status, error = client.fails("desk", with_results(HELLO, one, weather="snow"), tools=[WEATHER])
-        assert (status, error["param"]) == (400, "messages")
+        one = {**message, "tool_calls": message["tool_calls"][:1]}  # a client that hides a call is asked again
+        again = client.ask("desk", with_results(HELLO, one, weather="snow"), tools=[WEATHER])
+        assert again["choices"][0]["message"]["tool_calls"] == message["tool_calls"][1:]
+        two = {**message, "tool_calls": message["tool_calls"][1:]}
+        final = client.ask("desk", with_results(HELLO, two, weather="sun"), tools=[WEATHER])
+        assert final["choices"][0]["message"]["content"] == "ok"
+
+
+def test_the_results_alone_go_on_with_the_run() -> None:
+    agent, ran, _ = desk(*MIXED)
+    with running(create_app(agent)) as url, Asking(url) as client:
+        message = client.ask("desk", tools=[WEATHER])["choices"][0]["message"]
+        answer = client.ask("desk", with_results(HELLO, message, weather="snow"))  # its tools are not said again
+        assert answer["choices"][0]["message"]["content"] == MIXED[1]
+    assert ran == ["7"]
+
+
+def test_a_request_that_failed_may_be_sent_again() -> None:
+    ran: list[str] = []
+    failures = [RateLimited("busy", status=429)] * 2
+
+    @tool
+    def book(room: str) -> str:
+        """Book a room."""
+        ran.append(room)
+        return f"booked {room}"
+
+    def answer(request: ChatRequest) -> Any:
+        said = [message for message in request.messages if message.role == "assistant"]
+        if not said:
+            return MIXED[0]
+        return failures.pop() if failures else MIXED[1]
+
+    agent = Agent(FunctionModel(answer), name="desk", tools=[book])
+    with running(create_app(agent)) as url, Asking(url) as client:
+        message = client.ask("desk", tools=[WEATHER])["choices"][0]["message"]
+        then = with_results(HELLO, message, weather="snow")
+        assert client.fails("desk", then, tools=[WEATHER])[0] == 429
+        assert client.fails("desk", then, tools=[WEATHER], stream=True)[0] == 429
+        assert client.ask("desk", then, tools=[WEATHER])["choices"][0]["message"]["content"] == MIXED[1]
+    assert ran == ["7"]
 
 
 def test_tool_choice_is_about_the_clients_tools() -> None:

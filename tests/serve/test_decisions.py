@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agentkit import Agent, ScriptedModel, SQLiteStore, Tool, tool
+from agentkit import Agent, ChatRequest, FunctionModel, RateLimited, ScriptedModel, SQLiteStore, Tool, tool
 from agentkit.serve import create_app
 
 from .asking import HELLO, Asking, function, reason_of, text_of, with_results
@@ -81,6 +81,29 @@ def test_decisions_can_be_streamed_and_made_one_after_the_other() -> None:
         streamed = client.post(body, f"/v1/runs/{run_id}/decisions")
         assert streamed.text.endswith("data: [DONE]\n\n")
         assert done == [7, 8]
+
+
+def test_a_decision_whose_run_failed_may_be_sent_again() -> None:
+    done: list[int] = []
+    failures: list[Any] = [RateLimited("busy", status=429)]
+
+    @tool(approval=True)
+    def refund(order: int) -> str:
+        """Refund an order."""
+        done.append(order)
+        return f"refunded {order}"
+
+    def answer(request: ChatRequest) -> Any:
+        if request.messages[-1].role == "user":
+            return [("refund", {"order": 7})]
+        return failures.pop() if failures else "Done."
+
+    with running(create_app(Agent(FunctionModel(answer), name="a", tools=[refund]))) as url, Asking(url) as client:
+        run_id = client.ask("a")["agentkit"]["run_id"]
+        assert decide(client, run_id, call="0.0", verdict="approve").status_code == 429
+        final = decide(client, run_id, call="0.0", verdict="approve")
+        assert final.json()["choices"][0]["message"]["content"] == "Done."
+    assert done == [7]
 
 
 def test_decisions_belong_to_the_key_that_began_the_run() -> None:

@@ -60,7 +60,7 @@ def test_a_name_is_ours_when_it_was_given() -> None:
         assert client.http.get("/v1/models", headers={"host": "other.example"}).status_code == 403
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1", "file://"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1", "file://", "http://[::1", ""])
 def test_pages_of_other_sites_are_refused(client: Asking, origin: str) -> None:
     answer = client.post({"model": "a", "messages": HELLO}, origin=origin)
     assert (answer.status_code, client.refused(answer)["code"]) == (403, "origin")

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from agentkit import Agent, FunctionModel, ScriptedModel, SQLiteStore, tool
+from agentkit import Agent, FunctionModel, RateLimited, ScriptedModel, SQLiteStore, tool
 from agentkit.serve import create_app
 
 from .asking import HELLO, Asking, function, with_results
@@ -103,6 +103,17 @@ def test_two_runs_of_one_session_at_once_are_a_conflict() -> None:
             assert (status, error) == (409, None)
             go_on.set()
             assert "[DONE]" in answer.read().decode()
+
+
+def test_a_request_that_failed_may_be_sent_again_and_is_in_the_session_once() -> None:
+    failures: list[Any] = [RateLimited("busy", status=429)]
+    model = FunctionModel(
+        lambda request: failures.pop() if failures else " ".join(message.role for message in request.messages)
+    )
+    with running(create_app(Agent(model, name="a"))) as url, Asking(url) as client:
+        assert client.post({"model": "a", "messages": HELLO}, x_session_id="s").status_code == 429
+        assert content(client.ask("a", HELLO, {"x_session_id": "s"})) == "user"
+        assert content(client.ask("a", HELLO, {"x_session_id": "s"})) == "user assistant user"
 
 
 def test_a_request_without_anything_new_is_refused() -> None:
