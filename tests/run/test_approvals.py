@@ -192,6 +192,18 @@ async def test_an_approval_that_stays_ends_with_its_run() -> None:
     assert (again.status, len(done)) == ("waiting", 1)
 
 
+async def test_an_approval_that_stays_inside_an_agent_ends_with_that_agents_work() -> None:
+    done: list[str] = []
+    inner = shop(done, pays(order=7), pays(order=7)).replace(name="inner")
+    call = [("inner", {"input": "pay"})]
+    outer = Agent(ScriptedModel([call, call, "all done"]), tools=[inner.as_tool()])
+    state = (await outer.run("go")).state
+    result = await outer.run(RunState.model_validate_json(state.approve("0.0/0.0", always=True).model_dump_json()))
+    assert done == ["7: 0", "7: 0"]
+    assert [waiting.call for waiting in result.waiting] == ["1.0/0.0"]
+    check_invariants(result)
+
+
 async def test_an_approval_that_stays_is_of_the_tool_as_it_was() -> None:
     done: list[str] = []
     script = (pays(order=7), pays(order=7))
