@@ -82,6 +82,20 @@ async def test_an_approval_that_comes_too_late_does_not_run(monkeypatch: pytest.
     ]
 
 
+async def test_an_edit_gains_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("agentkit.run.dispatch.time.time", lambda: now)
+    paid: list[int] = []
+    agent = paying(paid, expires=60)
+    state = (await agent.run("pay")).state
+    now += 30
+    state = (await agent.run(state.approve("0.0", {"amount": 4}).deny("0.1"))).state
+    assert [call.expires for call in state.waiting] == [1_000_060.0]
+    now += 31
+    result = await agent.run(state.approve("0.0"))
+    assert (result.output, paid) == ("done", [])
+
+
 async def test_a_tool_whose_code_changed_after_the_approval_does_not_run() -> None:
     paid: list[int] = []
     state = (await paying(paid).run("pay")).state
