@@ -171,7 +171,7 @@ class ChatClient:
 
 
 def check_patience(timeout: object, retries: object, sizes: object = None) -> None:
-    """Raise ConfigurationError for a timeout that is no Timeout, sizes that are no Sizes, and retries nobody can count."""
+    """Raise ConfigurationError for what is no Timeout and no Sizes, and for retries that cannot be counted."""
     if not isinstance(timeout, Timeout | None):
         raise ConfigurationError(f"timeout={timeout!r}; give Timeout(connect=10, first=600, between=120)")
     if not isinstance(sizes, Sizes | None):
