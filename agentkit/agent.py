@@ -145,8 +145,8 @@ class Agent(Generic[Deps, Out]):
 
     @property
     def spec(self) -> AgentSpec:
-        """What this agent is made of; `replace` makes another."""
-        return self._team.first
+        """What this agent is made of, an override included; `replace` makes another."""
+        return self._active()._team.first
 
     @overload
     def replace(self, **changes: Unpack[Changes]) -> Agent[Deps, Out]: ...
@@ -180,7 +180,10 @@ class Agent(Generic[Deps, Out]):
 
     @contextmanager
     def override(self, **changes: Unpack[Changes]) -> Generator[None]:
-        """Inside the block this agent runs with other fields: `with agent.override(model=ScriptedModel([...])):`."""
+        """Inside the block this agent runs with other fields: `with agent.override(model=ScriptedModel([...])):`.
+
+        Of agents that hand over to each other, override each: the first one's override reaches the others' too.
+        """
         token = self._override.set((self._override.get() or self).replace(**changes))
         try:
             yield
@@ -279,7 +282,7 @@ class Agent(Generic[Deps, Out]):
         refuse_keywords(
             "agent.run", options, ("deps", *(StreamOptions if stream else RunOptions).__annotations__), _KEYWORDS
         )
-        spec = self._active().spec
+        spec = self.spec
         session, settings, limits = options.get("session"), options.get("settings"), options.get("limits")
         middleware = in_list("agent.run", "middleware", options.get("middleware", ()))
         check_kinds("agent.run", settings, limits, middleware)

@@ -1,6 +1,6 @@
 """A desk of three agents: triage hands over to billing, which asks a clerk; every agent is heard as it works.
 
-    python examples/09_many_agents.py [picture.svg]
+    python examples/06_many_agents.py [picture.svg]
 
 With a path the agents are drawn into that file.
 """
