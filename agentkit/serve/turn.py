@@ -67,6 +67,12 @@ class Turn:
         """Whether the answer is the last turn's alone: JSON cannot be joined, and log probabilities are of one turn."""
         return self.structured or bool(self.asked.chat.logprobs)
 
+    @property
+    def held(self) -> bool:
+        """Whether a stream tells such an answer at its end: which turn is the last is known when the run is over."""
+        several = self.agent.spec.output is not None or self.agent.spec.by_name.keys() > self.client_tools
+        return bool(self.asked.chat.logprobs) or (self.structured and several)
+
 
 async def prepared(service: Service, request: Request, asked: Asked, model: str) -> Turn:
     """The turn that begins with the request's messages. Raises Refusal for what this agent does not take."""

@@ -143,6 +143,9 @@ def test_all_three_response_formats_are_taken() -> None:
         for kind in ("json_schema", "json_object"):  # the page prints the second name for a schema once
             answer = client.ask("offline", response_format={"type": kind, "json_schema": schema})
             Answer.model_validate_json(answer["choices"][0]["message"]["content"])
+        chunks = client.chunks("offline", response_format={"type": "json_schema", "json_schema": schema})
+        assert len(chunks) > 4  # a bare model's JSON is told as it comes
+        Answer.model_validate_json(text_of(chunks))
         assert (
             "answer"
             in client.ask("offline", response_format={"type": "json_object"})["choices"][0]["message"]["content"]
