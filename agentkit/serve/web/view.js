@@ -128,7 +128,6 @@ const sidebar = ({ agents, sessions, search, view }, act) => html`<nav class="si
     </button></li>`)}</ul>
 </nav>`;
 const onSubmit = (work) => (event) => { event.preventDefault(); work(event.target); };
-
 const lock = (act) => html`<form class="hollow" onSubmit=${onSubmit(({ key }) => act.unlock(key.value))}><h2>This server asks for a key</h2>
   <p class="row"><input name="key" type="password" required aria-label="Key" /><button class="main">Open</button></p></form>`;
 
