@@ -193,6 +193,14 @@ def refuse_no_count(what: str, value: object, least: int = 1) -> None:
         raise ConfigurationError(f"{what}={value!r}: use a whole number, at least {least}")
 
 
+def missing_extra(what: str, extra: str) -> ConfigurationError:
+    """The error where a package of an extra is not installed, by the name under which this one was installed."""
+    from importlib.metadata import packages_distributions  # it reads what all installed packages hold
+
+    name = next(iter(packages_distributions().get(__name__.partition(".")[0], ())), "agentkit")
+    return ConfigurationError(f"{what} needs the extra `{extra}`: pip install '{name}[{extra}]'")
+
+
 def refuse_unknown_keywords(call: str, given: Iterable[str], known: Collection[str]) -> None:
     """Raise TypeError for a keyword that does not exist, naming the nearest one."""
     for name in given:

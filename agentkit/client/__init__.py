@@ -10,9 +10,11 @@ from .retry import RETRIES, Retries, RetryPolicy
 from .secret import Secret, scrub
 from .sse import EventDecoder
 from .stream import CompletionStream
+from .watch import WATCH, Watch
 
 __all__ = [
     "RETRIES",
+    "WATCH",
     "Channel",
     "ChatClient",
     "CompletionStream",
@@ -23,6 +25,7 @@ __all__ = [
     "Secret",
     "Sizes",
     "Timeout",
+    "Watch",
     "checked_base_url",
     "first_error",
     "is_private",

@@ -19,6 +19,7 @@ from .answer import Answer, Clock, Sizes, Timeout
 from .retry import RETRIES, RetryPolicy
 from .secret import Secret, scrub_error
 from .stream import CompletionStream
+from .watch import WATCH
 
 if TYPE_CHECKING:
     from .sender import Sender
@@ -68,7 +69,7 @@ class ChatClient:
         self.base_url = checked_base_url(base_url or OPENAI, allow_http=allow_http)
         self._key = Secret(api_key) if api_key is not None else None
         self._headers = {"accept-encoding": "identity", "content-type": "application/json", **(headers or {})}
-        check_patience(timeout, retries)
+        check_patience(timeout, retries, sizes)
         self._timeout, self._sizes = timeout or Timeout(), sizes or Sizes()
         self._retry = RetryPolicy(retries, self._timeout.retry_after)
         self._http = http
@@ -89,16 +90,21 @@ class ChatClient:
         content = body if body is not None else request.body(stream=on_chunk is not None)
         async with self:
             sender = self._held[anyio.lowlevel.current_token()].sender
-            attempt = 0
+            attempt, watch = 0, WATCH.get()
             while True:
                 answer = Answer(on_chunk, request.n or 1, (self._url, request.model), self._sizes)
+                added = watch.sending(self._url) if watch is not None else None
                 try:
-                    return await self._attempt(sender, content, answer)
+                    return await self._attempt(sender, content, answer, added)
                 except ModelError as error:
                     scrub_error(error, self._secrets)
                     delay = None if answer.told else self._retry.delay(attempt, error, random.random())
                     budget = RETRIES.get()
-                    if delay is None or (budget is not None and not budget.take(error)):
+                    if delay is not None and budget is not None and not budget.take(error):
+                        delay = None
+                    if watch is not None:
+                        watch.failed(error, delay)
+                    if delay is None:
                         raise
                     log.info("request failed (%s); again in %.1f s", type(error).__name__, delay)
                 await anyio.sleep(delay)
@@ -108,11 +114,13 @@ class ChatClient:
         """The chunks as they come: `async with client.stream(request) as stream: async for chunk in stream: ...`."""
         return CompletionStream(lambda on_chunk: self.complete(request, on_chunk))
 
-    async def _attempt(self, sender: Sender, content: bytes, answer: Answer) -> ChatCompletion:
+    async def _attempt(
+        self, sender: Sender, content: bytes, answer: Answer, added: Mapping[str, str] | None
+    ) -> ChatCompletion:
         clock = Clock(self._timeout, answer.streamed)
         try:
             with clock.scope:
-                response = await sender.send(content)
+                response = await sender.send(content, added)
                 clock.answered()
                 try:
                     completion = await answer.read(response, clock)
@@ -170,9 +178,11 @@ class ChatClient:
         return f"ChatClient({self.base_url!r})"
 
 
-def check_patience(timeout: object, retries: object) -> None:
-    """Raise ConfigurationError for a timeout that is no Timeout, and for retries that cannot be counted."""
+def check_patience(timeout: object, retries: object, sizes: object = None) -> None:
+    """Raise ConfigurationError for what is no Timeout and no Sizes, and for retries that cannot be counted."""
     if not isinstance(timeout, Timeout | None):
         raise ConfigurationError(f"timeout={timeout!r}; give Timeout(connect=10, first=600, between=120)")
+    if not isinstance(sizes, Sizes | None):
+        raise ConfigurationError(f"sizes={sizes!r}; give Sizes(event=..., body=..., text=...)")
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
         raise ConfigurationError(f"retries={retries!r}; give a whole number, 0 for none")

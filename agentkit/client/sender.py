@@ -48,9 +48,9 @@ class Sender:
         """Whether there was no connection at all, so that no answer can have been lost."""
         return isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, ConnectionRefusedError))
 
-    async def send(self, content: bytes) -> Any:
+    async def send(self, content: bytes, added: Mapping[str, str] | None = None) -> Any:
         """The response, its body unread. Raises one of FAILURES."""
-        headers = dict(self._headers)
+        headers = {**added, **self._headers} if added else dict(self._headers)
         if self._key is not None:  # put in as it leaves, so that no stored headers hold it
             headers["authorization"] = f"Bearer {self._key.reveal()}"
         if self._transport is None:

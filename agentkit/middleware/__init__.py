@@ -6,6 +6,8 @@ from .compaction import Compaction
 from .guardrails import Guardrails
 from .prices import Price, cost, cost_of
 from .redact import Redact
+from .tracefile import TraceFile
+from .tracing import Tracing
 from .untrusted import Untrusted, after_untrusted
 
 __all__ = [
@@ -15,6 +17,8 @@ __all__ = [
     "Guardrails",
     "Price",
     "Redact",
+    "TraceFile",
+    "Tracing",
     "Untrusted",
     "after_untrusted",
     "cost",

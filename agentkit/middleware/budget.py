@@ -43,7 +43,9 @@ class Budget(Middleware):
         self._prices = prices
 
     async def around_run(self, call: RunCall, proceed: Proceed[RunCall, RunResult[Any]]) -> RunResult[Any]:
-        """One tally for the run."""
+        """One tally for the run, and for the agents that run as its tools."""
+        if call.inside:
+            return await proceed(call)
         token = _TALLY.set(_Tally())
         try:
             return await proceed(call)

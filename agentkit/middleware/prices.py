@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from agentkit.chat import ChatCompletion, Usage
-from agentkit.errors import ConfigurationError
+from agentkit.errors import missing_extra
 
 _MILLION = Decimal(1_000_000)
 
@@ -42,10 +42,7 @@ def cost(model: str, usage: Usage, prices: Prices | None = None) -> Decimal | No
     try:
         import genai_prices  # takes longer to import than agentkit
     except ImportError:
-        raise ConfigurationError(
-            f"the price of {model!r} is not among prices=, and the table of prices needs the extra `prices`: "
-            "pip install genai-prices"
-        ) from None
+        raise missing_extra(f"the table of prices (for {model!r}, which prices= does not name)", "prices") from None
     tokens = genai_prices.Usage(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,

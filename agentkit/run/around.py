@@ -12,6 +12,7 @@ from agentkit.chat import ChatCompletion, ChatRequest, CompletionUsage, Message
 from agentkit.errors import ConfigurationError
 from agentkit.tools import Arguments, Context, Tool
 
+from .events import ToolUse
 from .result import RunResult
 
 V = TypeVar("V")
@@ -22,10 +23,16 @@ _RETURNED: dict[str, type[object]] = {"around_run": RunResult, "around_model": C
 
 @dataclass(frozen=True, slots=True)
 class RunCall:
-    """What `around_run` sees: the run's input messages and its context."""
+    """What `around_run` sees: the run's input messages and its context.
+
+    conversation: the id of the journal, which is its session's. inside: the call that the agent runs as, for an agent
+    that is a tool of another; its run lies inside the other's.
+    """
 
     messages: tuple[Message, ...]
     context: Context[Any]
+    conversation: str = ""
+    inside: ToolUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class Middleware:
     """Override what you need; each method gets a value and `proceed`, and returns what proceed returned."""
 
     async def around_run(self, call: RunCall, proceed: Proceed[RunCall, RunResult[Any]]) -> RunResult[Any]:
-        """Around the whole run."""
+        """Around the whole run, and around the run of each agent that is called as a tool (`call.inside`)."""
         return await proceed(call)
 
     async def around_model(self, call: ModelCall, proceed: Proceed[ModelCall, ChatCompletion]) -> ChatCompletion:

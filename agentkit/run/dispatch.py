@@ -83,7 +83,9 @@ async def _admit(run: Run, call: Call) -> Admitted | Result:
         wants = "external" if tool.runs_elsewhere else "approval"
     nested = team_of(tool) is not None
     digest = tool.digest if wants else ""
-    expires = time.time() + tool.expires if wants == "approval" and tool.expires is not None else None
+    expires = call.admitted.expires if call.admitted is not None else None  # an edit gains no time
+    if expires is None and wants == "approval" and tool.expires is not None:
+        expires = time.time() + tool.expires
     return Admitted(
         call.ref, arguments.json, tool.effect, digest, wants, nested, arguments.repairs, expires, tool.untrusted
     )

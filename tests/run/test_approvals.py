@@ -82,6 +82,20 @@ async def test_an_approval_that_comes_too_late_does_not_run(monkeypatch: pytest.
     ]
 
 
+async def test_an_edit_gains_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("agentkit.run.dispatch.time.time", lambda: now)
+    paid: list[int] = []
+    agent = paying(paid, expires=60)
+    state = (await agent.run("pay")).state
+    now += 30
+    state = (await agent.run(state.approve("0.0", {"amount": 4}).deny("0.1"))).state
+    assert [call.expires for call in state.waiting] == [1_000_060.0]
+    now += 31
+    result = await agent.run(state.approve("0.0"))
+    assert (result.output, paid) == ("done", [])
+
+
 async def test_a_tool_whose_code_changed_after_the_approval_does_not_run() -> None:
     paid: list[int] = []
     state = (await paying(paid).run("pay")).state
@@ -190,6 +204,18 @@ async def test_an_approval_that_stays_ends_with_its_run() -> None:
     await agent.run(state.approve(state.waiting[0], always=True), session=session)
     again = await agent.run("pay again", session=session)
     assert (again.status, len(done)) == ("waiting", 1)
+
+
+async def test_an_approval_that_stays_inside_an_agent_ends_with_that_agents_work() -> None:
+    done: list[str] = []
+    inner = shop(done, pays(order=7), pays(order=7)).replace(name="inner")
+    call = [("inner", {"input": "pay"})]
+    outer = Agent(ScriptedModel([call, call, "all done"]), tools=[inner.as_tool()])
+    state = (await outer.run("go")).state
+    result = await outer.run(RunState.model_validate_json(state.approve("0.0/0.0", always=True).model_dump_json()))
+    assert done == ["7: 0", "7: 0"]
+    assert [waiting.call for waiting in result.waiting] == ["1.0/0.0"]
+    check_invariants(result)
 
 
 async def test_an_approval_that_stays_is_of_the_tool_as_it_was() -> None:
