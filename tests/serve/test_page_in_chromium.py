@@ -113,7 +113,7 @@ def test_two_parallel_calls_are_cards_and_bars_that_begin_before_the_message_end
     page = here.open()
     assert page.inner_text(".hollow h2") == "support"
     here.say("Where are orders 7 and 12, and which arrives first?")
-    page.wait_for_selector(".card.running")
+    page.wait_for_selector(".card.running .chip.read")
     here.picture("running")
     here.ended()
     cards = page.locator(".card")
