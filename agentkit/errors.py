@@ -44,7 +44,12 @@ class ConfigurationError(AgentKitError):
 
 
 class ModelError(AgentKitError):
-    """The model's side gave no usable answer. `text` holds what was readable of it."""
+    """The model's side gave no usable answer. `text` holds what was readable of it.
+
+    completion: the whole answer, where there was one that could not be used (a ChatCompletion).
+    """
+
+    completion: object | None = None
 
     def __init__(self, message: str, *, text: str = "") -> None:
         super().__init__(message)

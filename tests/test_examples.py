@@ -23,6 +23,7 @@ WORDS = {
         "refunded: 49.0 for order 7, 0.0 for order 8",
     ],
     "07_killed_and_resumed.py": ["transferring ...", "killed", "the outcome is unknown", "bank:   ['850.00 to rent']"],
+    "09_served.py": ["waits for an approval", "refunded 49.00 euros for order 7", "refunded: 49.0 for order 7"],
     "08_external_tool.py": ['for the warehouse: {"article":"blue mug"}', "three left, on the top shelf"],
 }
 

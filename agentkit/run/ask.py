@@ -136,6 +136,7 @@ def _picked(run: Run, completion: ChatCompletion) -> Choice:
     if not usable:
         first = completion.choices[0]
         problem = _problem(run, first, completion) or ProtocolError("no choice can be used")
+        problem.completion = completion
         problem.usage = completion.usage  # type: ignore[attr-defined]  # its tokens are journaled with it
         raise problem
     return choose(run.spec.choose, usable)

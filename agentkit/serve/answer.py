@@ -8,12 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentkit.chat import AssistantMessage, ChatCompletion, Choice, Json, ToolMessage, Usage
-from agentkit.errors import AgentKitError, ContentFiltered, LimitReached, ModelRefused, OutputTruncated
+from agentkit.chat import AssistantMessage, ChatCompletion, Json, ToolMessage, Usage
+from agentkit.errors import (
+    AgentKitError,
+    ContentFiltered,
+    LimitReached,
+    ModelError,
+    ModelRefused,
+    OutputTruncated,
+)
 from agentkit.journal import Completion, Input, Resumed, RunState, Waiting
 from agentkit.run import RunResult
 
-from .paused import client_calls
+from .paused import external_calls
 from .turn import Turn
 
 BETWEEN = "\n\n"  # what an agent says before and after its own calls
@@ -81,23 +88,17 @@ def answer_of(ended: RunResult[Any] | AgentKitError, turn: Turn) -> Answer:
     if isinstance(ended, AgentKitError):
         return _cut(ended, turn)
     state, completion, last = ended.state, _last_completion(ended), _last(ended.state)
-    client = client_calls(state, turn.client_tools)
+    client = {id: call for id, call in external_calls(state).items() if call.tool in turn.client_tools}
     waits = tuple(waiting for waiting in state.waiting if waiting not in client.values())
-    content, refusal = _content(state, waits if not client else (), turn.structured)
-    if completion is None:  # nothing was asked anew
+    content, refusal = _content(turn, state, waits if not client else ())
+    if completion is None or last is None:  # nothing was asked anew
         rows = [_row(0, {"content": content, "refusal": refusal}, "stop")]
         return _made(state, turn, _with_calls(rows, 0, client), client, waits)
-    rows, place = list[Json](), 0
-    for index, choice in enumerate(completion.choices):
-        message, picked = choice.message.to_json(), choice.message is last
-        place = index if picked else place
-        text = content if picked else choice.message.text or None
-        reason = choice.finish_reason if choice.finish_reason in _REASONS else "stop"
-        row = _row(index, {**message, "content": text, "refusal": refusal or message.get("refusal")}, reason)
-        row["logprobs"] = _logprobs(choice)
-        if picked or not client:
+    rows = _rows(completion, last, content, refusal)
+    place = next(n for n, choice in enumerate(completion.choices) if choice.message is last)
+    if not client:
+        for row in rows:
             row["message"].pop("tool_calls", None)  # the agent's own calls
-        rows.append(row)
     return _made(state, turn, _with_calls(rows, place, client), client, waits, completion)
 
 
@@ -105,23 +106,45 @@ def _cut(error: AgentKitError, turn: Turn) -> Answer:
     reason = _CUT.get(type(error))
     if reason is None or not isinstance(error.state, RunState):
         raise error
-    said = [] if turn.structured else _texts(error.state)
+    said = [] if turn.last_alone else _texts(error.state)
     if isinstance(error, OutputTruncated | ContentFiltered):
         said.append(error.text)
     refusal = error.text if isinstance(error, ModelRefused) else None
-    message = {"content": _joined(said) or (None if refusal else ""), "refusal": refusal}
-    return _made(error.state, turn, [_row(0, message, reason)], {}, ())
+    content = _joined(said) or (None if refusal else "")
+    completion = error.completion if isinstance(error, ModelError) else None
+    if not isinstance(completion, ChatCompletion):
+        rows = [_row(0, {"content": content, "refusal": refusal}, reason)]
+        return _made(error.state, turn, rows, {}, ())
+    rows = _rows(completion, completion.choices[0].message, content, refusal)
+    for row in rows:
+        row["message"].pop("tool_calls", None)  # of a message that was cut, no call is told
+    rows[0]["finish_reason"] = reason
+    return _made(error.state, turn, _with_calls(rows, 0, {}), {}, (), completion)
 
 
-def _content(state: RunState, waits: tuple[Waiting, ...], structured: bool) -> tuple[str | None, str | None]:
-    """The text and the refusal of an answer; an answer that is read as JSON is the last turn's alone."""
+def _rows(completion: ChatCompletion, picked: AssistantMessage, content: str | None, refusal: str | None) -> list[Json]:
+    """The choices of an answer; the one that was picked has the content and the refusal of the whole run."""
+    rows: list[Json] = []
+    for index, choice in enumerate(completion.choices):
+        own, message = choice.message is picked, choice.message.to_json()
+        texts = (content, refusal) if own else (choice.message.text or None, None)
+        reason = choice.finish_reason if choice.finish_reason in _REASONS else "stop"
+        row = _row(index, {**message, "content": texts[0], "refusal": texts[1] or message.get("refusal")}, reason)
+        if choice.logprobs is not None:
+            row["logprobs"] = {"content": None, "refusal": None, **choice.logprobs.to_json()}
+        rows.append(row)
+    return rows
+
+
+def _content(turn: Turn, state: RunState, waits: tuple[Waiting, ...]) -> tuple[str | None, str | None]:
+    """The text and the refusal of an answer."""
     said = _texts(state)
-    if structured:
+    if turn.last_alone:
         said = [] if state.waiting else said[-1:]
     if not waits:
         return _joined(said), None
     sentence = " ".join(map(_sentence, waits))
-    return (None, sentence) if structured else (_joined([*said, sentence]), None)
+    return (None, sentence) if turn.structured else (_joined([*said, sentence]), None)
 
 
 def _last_completion(result: RunResult[Any]) -> ChatCompletion | None:
@@ -129,12 +152,6 @@ def _last_completion(result: RunResult[Any]) -> ChatCompletion | None:
     last = _last(result.state)
     found = (c for c in reversed(result.completions) if any(choice.message is last for choice in c.choices))
     return next(found, None)
-
-
-def _logprobs(choice: Choice) -> Json | None:
-    if choice.logprobs is None:
-        return None
-    return {"content": None, "refusal": None, **choice.logprobs.to_json()}
 
 
 def _made(

@@ -26,6 +26,7 @@ from .guard import Guard, Reach
 from .service import Agents, Deps, Service
 
 KEYS = "AGENTKIT_SERVE_KEYS"  # separated by commas
+GRACE = 10  # seconds that answers have to end when the server is stopped
 
 
 def create_app(
@@ -105,7 +106,7 @@ def serve(
         named = [*hosts, *([] if _is_address(host) else [host])]
         served = create_app(served, store=store, keys=[key for key in known if key.strip()], hosts=named, deps=deps)
     _check_bind(host, served.state.service, insecure)
-    uvicorn.run(served, host=host, port=port, server_header=False, proxy_headers=False, log_level="info")
+    uvicorn.run(served, host=host, port=port, server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE)
 
 
 def _check_bind(host: str, service: Service, insecure: bool) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agentkit.chat import Json, Usage
+from agentkit.chat import Json
 from agentkit.errors import AgentKitError
-from agentkit.journal import RunState, Session, dump_entry
+from agentkit.journal import Session, dump_entry
 from agentkit.run import RunResult
 
 from . import stored
@@ -18,7 +19,7 @@ from .answer import Answer, Head, answer_of
 from .asked import Asked, read_asked, read_json
 from .failure import Refusal
 from .leaving import unless_left
-from .paused import client_calls
+from .paused import external_calls
 from .service import Service
 from .settling import settle
 from .stream import Chunks, Streamed
@@ -53,43 +54,30 @@ def _model(name: str) -> Json:
 
 
 async def _turn(service: Service, request: Request, asked: Asked, model: str) -> Turn:
-    """What the request makes the agent do: begin, or go on where a run waits for the client. Raises Refusal."""
-    service.agent(model)
-    messages, given = asked.chat.messages, results(asked.chat.messages)
+    """What the request makes the agent do: begin, or go on where a run stands. Raises Refusal before anything runs."""
+    turn = await prepared(service, request, asked, model)
+    given = results(asked.chat.messages)
     if asked.session is not None:
         session: Session | None = service.session(request, asked.session)
     else:
         session = service.parking.find(service.owner(request), model, given) if given else None
     if session is None:
-        return await turn_of(service, request, asked, model, messages)
+        return turn
     state = await session.load()
-    waiting = client_calls(state, [tool.name for tool in asked.chat.tools or ()])
-    new = additions(messages, state)
-    if given and waiting.keys() >= given.keys():
-        missing = waiting.keys() - given.keys()
-        if missing:
-            raise Refusal(400, f"these calls have no tool message: {', '.join(sorted(missing))}", param="messages")
-        for id, text in given.items():
-            state = state.answer(waiting[id], text)
-        if not new:
-            return await turn_of(service, request, asked, model, state, session)
-        rows = [dump_entry(entry) for entry in state.entries.since(state.saved)]
-        await session.store.append(session.id, state.saved, rows)
+    new = additions(asked.chat.messages, state)
+    for id, waiting in external_calls(state).items():
+        if id in given:
+            state = state.answer(waiting, given[id])
+    turn = replace(turn, session=session, calls=frozenset(given))
+    again = new == state.new_messages  # the request came before, and its run failed
+    if state.messages and not state.ended and (again or not new):
+        return turn.going_on(state)
     if not new:
         raise Refusal(400, "the session has all of these messages; send something new", param="messages")
-    return await turn_of(service, request, asked, model, new, session)
-
-
-async def turn_of(
-    service: Service, request: Request, asked: Asked, model: str, input: Any, session: Session | None = None
-) -> Turn:
-    """The turn that begins or goes on with `input`."""
-    agent = service.agent(model)
-    deps = await service.deps_for(agent, request)
-    agent, settings, client_tools = prepared(agent, asked)
-    options = {"deps": deps, "settings": settings, "session": session}
-    before = input.usage if isinstance(input, RunState) else Usage()
-    return Turn(asked, model, agent, input, options, session, before, client_tools)
+    rows = [dump_entry(entry) for entry in state.entries.since(state.saved)]
+    if rows:
+        await session.store.append(session.id, state.saved, rows)
+    return replace(turn, input=new)
 
 
 async def answered(service: Service, request: Request, turn: Turn) -> Response:
@@ -104,8 +92,8 @@ async def answered(service: Service, request: Request, turn: Turn) -> Response:
         return answer
 
     if chat.stream:
-        stream = turn.agent.stream(turn.input, **turn.options)
-        chunks = Chunks(head, chat.stream_options, turn.structured or bool(chat.logprobs))
+        stream = turn.agent.stream(turn.input, session=turn.session, **turn.options)
+        chunks = Chunks(head, chat.stream_options, turn.last_alone)
         return Streamed(stream, chunks, finish, service.request_id(request), turn.asked.steps)
 
     async def whole() -> Answer:
@@ -119,6 +107,6 @@ async def answered(service: Service, request: Request, turn: Turn) -> Response:
 
 async def _ended(turn: Turn) -> RunResult[Any] | AgentKitError:
     try:
-        return await turn.agent.run(turn.input, **turn.options)
+        return await turn.agent.run(turn.input, session=turn.session, **turn.options)
     except AgentKitError as error:
         return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,11 +16,12 @@ from agentkit.errors import ConfigurationError
 from agentkit.journal import RunState, Session
 
 from .asked import invalid, read_asked, read_json
-from .completions import answered, turn_of
+from .completions import answered
 from .failure import Refusal
 from .paused import read_record
 from .service import ID, Service
 from .settling import waiting_name
+from .turn import prepared
 
 
 class Decided(BaseModel):
@@ -69,8 +71,8 @@ def routes(service: Service) -> list[Route]:
             raise Refusal(404, "no run of this id waits for a decision", param="run_id", code="not_found")
         state, stream = _decided(state, body)
         asked = read_asked(service, request, {**record["request"], "stream": stream, "stream_options": None})
-        turn = await turn_of(service, request, asked, record["model"], state, session)
-        return await answered(service, request, turn)
+        turn = await prepared(service, request, asked, record["model"])
+        return await answered(service, request, replace(turn, session=session).going_on(state))
 
     return [Route("/v1/runs/{run_id}/decisions", decide, methods=["POST"])]
 
@@ -78,7 +80,7 @@ def routes(service: Service) -> list[Route]:
 def _decided(state: RunState, body: Json) -> tuple[RunState, bool]:
     try:
         given = Decisions.model_validate(body)
-        for decision in given.decisions:
+        for decision in given.decisions if state.waiting else ():  # else it was decided, and the run failed after that
             state = decision.applied(state)
     except ValidationError as error:
         raise invalid(configuration_error("body", error), "decisions") from None

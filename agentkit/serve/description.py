@@ -41,7 +41,7 @@ def description(service: Service) -> Json:
     document: Json = {
         "openapi": "3.1.0",
         "info": {"title": "Agents as Chat Completions endpoints", "version": "1"},
-        "paths": _paths(),
+        "paths": _paths(list(service.agents)),
         "components": {"schemas": components},
     }
     if service.keys:
@@ -50,11 +50,12 @@ def description(service: Service) -> Json:
     return document
 
 
-def _paths() -> Json:
+def _paths(models: list[str]) -> Json:
     completion = {"application/json": _ref("ChatCompletion"), "text/event-stream": {"schema": {"type": "string"}}}
     complete = _operation(completion, body="ChatRequest")
     stored = _operation({"application/json": _ref("ChatCompletion")})
     id = [_parameter("id", "path", {"type": "string", "pattern": f"^{ID.pattern.removesuffix(chr(92) + 'Z')}$"})]
+    named = [_parameter("model", "path", {"enum": models})]
     page = [
         _parameter("after", "query", {"type": "string"}),
         _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 100}),
@@ -69,7 +70,7 @@ def _paths() -> Json:
             "get": {**_operation({"application/json": {"schema": {"type": "object"}}}), "parameters": id}
         },
         "/v1/chat/completions": {"post": complete, "get": {**listed, "parameters": page}},
-        "/v1/ai/{id}/chat/completions": {"post": {**complete, "parameters": id}},
+        "/v1/ai/{model}/chat/completions": {"post": {**complete, "parameters": named}},
         "/v1/chat/completions/{id}": {"parameters": id, "get": stored, "post": described, "delete": deleted},
         "/v1/chat/completions/{id}/messages": {"get": {**listed, "parameters": [*id, *page]}},
         "/v1/runs/{id}/decisions": {"post": {**_operation(completion, body="Decisions"), "parameters": id}},

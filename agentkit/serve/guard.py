@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentkit.client.secret import Secret
 
-from .failure import Refusal, refusal_for
+from .failure import Refusal, log, refusal_for
+from .leaving import Stalled
 
 OPEN = frozenset({"/", "/healthz", "/openapi.json"})  # without a key
 OPEN_FOLDER = "/agentkit/web/"  # files of the page, which asks for a key itself
@@ -35,12 +36,14 @@ _HEADERS = {
 class Reach:
     """How far a client's requests reach.
 
-    body: bytes of a request. body_seconds: in which it must be here. concurrent: requests that are answered at a time.
+    body: bytes of a request. body_seconds: in which it must be here. send_seconds: in which a client must take the
+    next piece of its answer. concurrent: requests that are answered at a time.
     paused: seconds for which a run waits for results of the client's tools. kept: runs that wait so at a time.
     """
 
     body: int = 1024 * 1024
     body_seconds: float = 30
+    send_seconds: float = 60
     concurrent: int = 256
     paused: float = 15 * 60
     kept: int = 10_000
@@ -50,7 +53,7 @@ class Guard:
     """An ASGI layer; every refusal is the API's error object. It names the owner and the request's id in `state`."""
 
     def __init__(self, app: ASGIApp, *, keys: Collection[Secret], hosts: Collection[str], reach: Reach) -> None:
-        self.app, self.hosts, self.reach = app, frozenset(hosts), reach
+        self.app, self.hosts, self.reach = app, frozenset(map(str.lower, hosts)), reach
         self.owners = {hashlib.sha256(key.reveal().encode()).hexdigest() for key in keys}
         self.busy = 0
 
@@ -67,6 +70,8 @@ class Guard:
             owner = self._checked(scope)
             scope.setdefault("state", {}).update(owner=owner, request_id=request_id)
             await self._counted(scope, exchange)
+        except Stalled:
+            log.warning("request %s: the client takes nothing of its answer; it is dropped", request_id)
         except Exception as error:
             if exchange.begun:
                 raise
@@ -79,7 +84,7 @@ class Guard:
         if not self._allowed(host):
             raise Refusal(403, "this server is not known by that Host; add the name with hosts=[...]", code="host")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and origin.partition("://")[2] != host:
             raise Refusal(403, "requests of other sites are not served", code="origin")
         if scope["method"] not in ("GET", "HEAD", "DELETE", "OPTIONS"):
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -167,4 +172,8 @@ class _Exchange:
             headers["x-request-id"] = self._request_id
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
-        await self._send(message)
+        try:
+            with anyio.fail_after(self._reach.send_seconds):
+                await self._send(message)
+        except TimeoutError:
+            raise Stalled from None

@@ -12,6 +12,10 @@ from agentkit.run.group import plain_group
 T = TypeVar("T")
 
 
+class Stalled(Exception):
+    """The client is there, and takes nothing of its answer any more."""
+
+
 async def unless_left(receive: Receive, work: Callable[[], Awaitable[T]]) -> T | None:
     """The work's result; None when the client left before, which cancels the work. The body must have been read."""
     done: list[T] = []

@@ -36,10 +36,13 @@ class Parking:
         """Keep a run for its client; the oldest of too many is forgotten."""
         parked = Parked(session, model, time.monotonic() + self.seconds)
         self._by_call.update({(owner, call): parked for call in calls})
-        for key, old in list(self._by_call.items()):
-            if old.until > time.monotonic() and len(self._by_call) <= self.most:
+        while self._by_call:
+            key, oldest = next(iter(self._by_call.items()))
+            if oldest.until > time.monotonic() and len(self._by_call) <= self.most:
                 break
-            await self._forget(key, old)
+            del self._by_call[key]
+            if oldest.session.store is self.store:
+                await oldest.session.delete()
 
     def find(self, owner: str, model: str, calls: Collection[str]) -> Session | None:
         """The run that waits for all of these calls, at this model; None when there is none any more."""
@@ -47,16 +50,10 @@ class Parking:
         parked = found.pop() if len(found) == 1 else None
         return parked.session if parked and parked.model == model and parked.until > time.monotonic() else None
 
-    async def over(self, owner: str, session: Session) -> None:
-        """The run of this session goes on or is over: its calls wait no more."""
-        for key, parked in list(self._by_call.items()):
-            if key[0] == owner and parked.session == session:
-                del self._by_call[key]
-
-    async def _forget(self, key: tuple[str, str], parked: Parked) -> None:
-        del self._by_call[key]
-        if parked.session.store is self.store:
-            await parked.session.delete()
+    def over(self, owner: str, calls: Collection[str]) -> None:
+        """These calls wait no more: their run went on."""
+        for call in calls:
+            self._by_call.pop((owner, call), None)
 
 
 def call_id(run_id: str, call: str) -> str:
@@ -64,10 +61,10 @@ def call_id(run_id: str, call: str) -> str:
     return f"call_{hashlib.sha256(f'{run_id}/{call}'.encode()).hexdigest()[:24]}"
 
 
-def client_calls(state: RunState, client_tools: Collection[str]) -> dict[str, Waiting]:
-    """The calls that wait for the client, by the ids it has for them."""
-    calls = [waiting for waiting in state.waiting if waiting.why == "external" and waiting.tool in client_tools]
-    return {call_id(state.run_id, waiting.call): waiting for waiting in calls if "/" not in waiting.call}
+def external_calls(state: RunState) -> dict[str, Waiting]:
+    """The calls of the agent itself that wait for a result from outside, by the ids that clients have for them."""
+    calls = [waiting for waiting in state.waiting if waiting.why == "external" and "/" not in waiting.call]
+    return {call_id(state.run_id, waiting.call): waiting for waiting in calls}
 
 
 async def stored_run(state: RunState, store: Store, journal: str) -> Session:

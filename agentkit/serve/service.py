@@ -53,10 +53,14 @@ class Service:
         if isinstance(keys, str):
             raise ConfigurationError("keys= is one text; give a list of keys: keys=[...]")
         secrets = tuple(Secret(key, "keys") for key in keys)
+        named = _by_name(agents)
+        lacking = next((name for name, agent in named.items() if agent.spec.deps_type is not None), None)
+        if lacking is not None and options.get("deps") is None:
+            raise ConfigurationError(f"agent {lacking!r} was made with deps=; give the server deps=..., or a function")
         reach = reach or Reach()
         parking = Parking(reach.paused, reach.kept)
         store = MemoryStore() if store is None else store
-        return cls(_by_name(agents), store, secrets, reach=reach, parking=parking, **options)
+        return cls(named, store, secrets, reach=reach, parking=parking, **options)
 
     def owner(self, request: Request) -> str:
         """Whose request it is: a name made from its key, the first part of every journal's name."""
@@ -70,7 +74,7 @@ class Service:
         """The agent of this name. Raises Refusal."""
         found = self.agents.get(name)
         if found is None:
-            raise Refusal(404, f"the model {name!r} does not exist", param="model", code="model_not_found")
+            raise Refusal(404, f"the model {name[:200]!r} does not exist", param="model", code="model_not_found")
         return found
 
     def session(self, request: Request, id: str) -> Session:

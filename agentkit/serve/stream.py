@@ -26,7 +26,7 @@ from agentkit.run import (
 
 from .answer import BETWEEN, Answer, Head
 from .failure import Refusal, refusal_for
-from .leaving import unless_left
+from .leaving import Stalled, unless_left
 
 PAD = 64  # what a chunk adds and its padding fill whole rows of so many characters
 DONE = b"data: [DONE]\n\n"
@@ -161,7 +161,7 @@ class Streamed(Response):
                 async with self._run as run:
                     await self._tell(run, out)
             except Exception as error:
-                if not out.begun:
+                if not out.begun or isinstance(error, Stalled):
                     raise
                 await out.write(event(refusal_for(error, self._request_id).body()))
             await out.close()

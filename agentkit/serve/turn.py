@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from starlette.requests import Request
 
 from agentkit.chat import (
     AllowedToolsChoice,
@@ -26,7 +28,7 @@ from agentkit.tools import Tool
 
 from .asked import Asked, invalid
 from .failure import Refusal
-from .service import AnyAgent
+from .service import AnyAgent, Service
 
 # What the server does itself, and what is handled apart.
 _OURS = frozenset({"store", "metadata", "stream_options", "tool_choice", "parallel_tool_calls", "max_tokens"})
@@ -35,16 +37,24 @@ _MOST = 128  # tools of a request
 
 @dataclass(frozen=True)
 class Turn:
-    """A run that is ready to begin or to go on. `before`: what it had spent when the request came."""
+    """A run that is ready to begin or to go on.
+
+    before: what it had spent when the request came. calls: those of the client whose results the request brings.
+    """
 
     asked: Asked
     model: str
     agent: AnyAgent
     input: RunInput
     options: dict[str, Any]
+    client_tools: frozenset[str]
     session: Session | None = None
     before: Usage = field(default_factory=Usage)
-    client_tools: frozenset[str] = frozenset()
+    calls: frozenset[str] = frozenset()
+
+    def going_on(self, state: RunState) -> Turn:
+        """The turn that goes on from a state."""
+        return replace(self, input=state, before=state.usage)
 
     @property
     def structured(self) -> bool:
@@ -52,24 +62,32 @@ class Turn:
         format_ = self.asked.chat.response_format
         return self.agent.spec.output is not None or (format_ is not None and format_.type != "text")
 
+    @property
+    def last_alone(self) -> bool:
+        """Whether the answer is the last turn's alone: JSON cannot be joined, and log probabilities are of one turn."""
+        return self.structured or bool(self.asked.chat.logprobs)
 
-def prepared(agent: AnyAgent, asked: Asked) -> tuple[AnyAgent, Settings, frozenset[str]]:
-    """The agent with the client's tools, the settings of the run, the names of these tools. Raises Refusal."""
-    chat, own = asked.chat, agent.spec.by_name
+
+async def prepared(service: Service, request: Request, asked: Asked, model: str) -> Turn:
+    """The turn that begins with the request's messages. Raises Refusal for what this agent does not take."""
+    agent, chat = service.agent(model), asked.chat
+    own = agent.spec.by_name
     if (chat.n or 1) > 1 and own:
         raise Refusal(400, "n is only for agents without tools of their own", param="n", code="unsupported")
     if chat.response_format is not None and agent.spec.output is not None:
         told = "this agent has an output format of its own"
         raise Refusal(400, told, param="response_format", code="unsupported")
-    changes = {name: value for name, value in chat.parameters().items() if name not in _OURS}
+    extra = _extra(agent, chat)
+    changes: dict[str, Any] = {name: value for name, value in chat.parameters().items() if name not in _OURS}
     if chat.max_tokens is not None:
         changes.setdefault("max_completion_tokens", chat.max_tokens)
-    extra = _extra(agent, chat)
     tools, choice = _offered(chat, bool(own))
     if tools:
         changes |= {"tool_choice": choice, "parallel_tool_calls": chat.parallel_tool_calls}
         agent = _with_tools(agent, tools)
-    return agent, Settings(**changes, extra=extra), frozenset(tool.name for tool in tools)
+    deps = await service.deps_for(agent, request)
+    options = {"deps": deps, "settings": Settings(**changes, extra=extra)}
+    return Turn(asked, model, agent, chat.messages, options, frozenset(tool.name for tool in tools))
 
 
 def _extra(agent: AnyAgent, chat: ChatRequest) -> dict[str, Any]:
