@@ -57,6 +57,11 @@ class RunStream(Feed[Event], Generic[Out]):
             if isinstance(event, TextDelta):
                 yield event.text
 
+    async def tell(self, emit: Emit) -> RunResult[Out]:
+        """Run in this task, without a block: each event is handed to `emit` at the moment it happens."""
+        await self._tell_events(emit)
+        return self.result
+
     async def _tell_events(self, tell: Emit) -> None:
         try:
             self._run = await self._prepare(tell)

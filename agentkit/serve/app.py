@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Literal
 
 from starlette.applications import Starlette
@@ -19,7 +19,7 @@ from starlette.routing import Route
 from agentkit.errors import ConfigurationError
 from agentkit.journal import Store
 
-from . import completions, decisions, stored
+from . import completions, conversations, decisions, page, runs, stored
 from .description import description
 from .failure import Refusal, refused
 from .guard import Guard, Reach
@@ -56,27 +56,35 @@ def create_app(
         client_instructions=client_instructions,
     )
 
+    live = runs.Runs(service)
+    guard = Middleware(Guard, keys=service.keys, hosts=service.hosts, reach=service.reach)
+    handlers = {HTTPException: refused, Refusal: refused}
+    routes, lifespan = _routes(service, live), _lifespan(service, live)
+    app = Starlette(routes=routes, middleware=[guard], exception_handlers=handlers, lifespan=lifespan)
+    app.state.service, app.state.runs = service, live
+    return app
+
+
+def _lifespan(service: Service, live: runs.Runs) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:  # connections of the models are kept as long as the server lives
             for agent in service.agents.values():
                 await stack.enter_async_context(agent)
+            await stack.enter_async_context(live)
             yield
 
-    guard = Middleware(Guard, keys=service.keys, hosts=service.hosts, reach=service.reach)
-    handlers = {HTTPException: refused, Refusal: refused}
-    app = Starlette(routes=_routes(service), middleware=[guard], exception_handlers=handlers, lifespan=lifespan)
-    app.state.service = service
-    return app
+    return lifespan
 
 
-def _routes(service: Service) -> list[Route]:
+def _routes(service: Service, live: runs.Runs) -> list[Route]:
     api = [*completions.routes(service), *stored.routes(service), *decisions.routes(service)]
+    ours = [*runs.routes(live), *conversations.routes(live), *page.routes()]
 
     async def described(request: Request) -> Response:
         return JSONResponse(description(service))
 
-    return [Route("/healthz", _health), Route("/openapi.json", described), *api]
+    return [Route("/healthz", _health), Route("/openapi.json", described), *api, *ours]
 
 
 async def _health(request: Request) -> Response:

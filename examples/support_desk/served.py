@@ -1,9 +1,8 @@
 """The support desk as an endpoint: served with a key, called by the official `openai` client.
 
-pip install -e ".[serve]" openai && python examples/09_served.py
+pip install -e ".[serve]" openai && python examples/support_desk/served.py
 """
 
-import importlib
 import socket
 import tempfile
 import threading
@@ -15,12 +14,12 @@ from typing import Any
 import httpx
 import openai
 import uvicorn
+from desk import create_orders, desk_agent
 from starlette.applications import Starlette
 
 from agentkit.serve import create_app
 
 KEY = "sk-of-the-shop"
-support = importlib.import_module("06_support_desk")
 
 
 @contextmanager
@@ -66,7 +65,7 @@ def approve(url: str, run_id: str, call: str) -> str:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        desk = support.create_orders(Path(folder) / "orders.db")
-        with running(create_app(support.desk_agent, keys=[KEY], deps=desk)) as url:
+        desk = create_orders(Path(folder) / "orders.db")
+        with running(create_app(desk_agent, keys=[KEY], deps=desk)) as url:
             converse(url, ["Look up 8.", "Refund amount 49, number 7."])
         print(f"refunded: {desk.order(7)['refunded']} for order 7")
