@@ -11,7 +11,8 @@ from agentkit.errors import missing_extra
 def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
     if importlib.util.find_spec("click") is None or importlib.util.find_spec("rich") is None:
-        sys.exit(f"{missing_extra('the command line', 'cli')}")
+        print(missing_extra("the command line", "cli"), file=sys.stderr)
+        sys.exit(2)
     from .commands import agentkit
 
     try:

@@ -18,11 +18,11 @@ Ask = Callable[[str], str]
 """Shows a prompt and returns the line that was written; raises EOFError at the end of the input."""
 
 _QUESTIONS = {
-    "approval": "[y]es, [n]o, or [n]o and why: ",
+    "approval": "[y]es, [a]lways in this run, [e]dit {...}, [n]o, or [n]o and why: ",
     "external": "[r]esult and what it is, or [n]o and why: ",
     "unknown": "[a]gain, [r]esult and what it was, or [n]o: tell the model that nobody knows: ",
 }
-_ANSWERS = {"approval": "yn", "external": "rn", "unknown": "arn"}
+_WORDS = {"yes": "y", "always": "a", "edit": "e", "no": "n", "result": "r", "again": "a"}
 
 
 def decided(state: RunState, ask: Ask) -> RunState:
@@ -50,17 +50,58 @@ def exactly(waiting: Waiting) -> list[str]:
 def _decided(state: RunState, waiting: Waiting, ask: Ask) -> RunState:
     while True:
         word, _, rest = ask(_QUESTIONS[waiting.why]).strip().partition(" ")
-        letter = {"yes": "y", "no": "n", "result": "r", "again": "a"}.get(word.lower(), word.lower())
-        if letter not in _ANSWERS[waiting.why] or not letter or (letter == "y" and rest):
+        verb = _VERBS[waiting.why].get(_WORDS.get(word.lower(), word.lower()))
+        if verb is None:
             continue
         try:
-            if letter == "y":
-                return state.approve(waiting)
-            if letter == "a":
-                return state.retry(waiting)
-            if letter == "n":
-                return state.deny(waiting, rest.strip())
-            if rest.strip():
-                return state.answer(waiting, rest.strip())
+            return verb(state, waiting, rest.strip())
         except ConfigurationError as error:
             complain(f"error: {error}")
+
+
+def _approved(state: RunState, waiting: Waiting, rest: str) -> RunState:
+    return state.approve(_alone(waiting, rest))
+
+
+def _always_approved(state: RunState, waiting: Waiting, rest: str) -> RunState:
+    return state.approve(_alone(waiting, rest), always=True)
+
+
+def _alone(waiting: Waiting, rest: str) -> Waiting:
+    if rest:  # "y but not today" is no yes
+        raise ConfigurationError(f"a yes stands alone, and {rest!r} is behind it; no takes a reason: n {rest}")
+    return waiting
+
+
+def _edited(state: RunState, waiting: Waiting, rest: str) -> RunState:
+    """The call with other values, which then waits itself."""
+    remedy = 'write what is to change as JSON: e {"order": 8}'
+    try:
+        changed = from_json(rest)
+    except ValueError as error:
+        raise ConfigurationError(f"{remedy} ({error})") from None
+    if not is_json(changed):
+        raise ConfigurationError(remedy)
+    return state.approve(waiting, {**from_json(waiting.arguments), **changed})
+
+
+def _denied(state: RunState, waiting: Waiting, rest: str) -> RunState:
+    return state.deny(waiting, rest)
+
+
+def _answered(state: RunState, waiting: Waiting, rest: str) -> RunState:
+    if not rest:
+        raise ConfigurationError("write the result behind it: r three left")
+    return state.answer(waiting, rest)
+
+
+def _retried(state: RunState, waiting: Waiting, rest: str) -> RunState:
+    return state.retry(_alone(waiting, rest))
+
+
+Verb = Callable[[RunState, Waiting, str], RunState]
+_VERBS: dict[str, dict[str, Verb]] = {
+    "approval": {"y": _approved, "a": _always_approved, "e": _edited, "n": _denied},
+    "external": {"r": _answered, "n": _denied},
+    "unknown": {"a": _retried, "r": _answered, "n": _denied},
+}

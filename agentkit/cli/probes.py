@@ -13,7 +13,7 @@ from agentkit.errors import AuthenticationFailed, BadRequest, ConnectionFailed, 
 from agentkit.models import Profile
 
 Verdict = Literal["yes", "no", "ignored", "unclear"]
-MAX_TOKENS = 200
+MAX_TOKENS = 1000  # room for a model that reasons first
 HELLO = [{"role": "user", "content": "Say hello in one word."}]
 
 
@@ -106,6 +106,7 @@ async def _answers(endpoint: Endpoint) -> Finding:
 
 
 async def _limit(endpoint: Endpoint) -> Finding:
+    accepted = endpoint.limit
     for name in ("max_completion_tokens", "max_tokens"):
         endpoint.limit = name
         try:
@@ -116,6 +117,7 @@ async def _limit(endpoint: Endpoint) -> Finding:
         usage = completion.usage
         if completion.choices[0].finish_reason == "length" or (usage is not None and usage.completion_tokens == 1):
             return Finding("yes", name)
+    endpoint.limit = accepted
     return Finding("ignored", "under either name")
 
 

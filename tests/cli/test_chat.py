@@ -29,9 +29,9 @@ def test_a_conversation_with_an_approval_a_cancelled_turn_and_several_lines(fold
     person.sendline("Refund order 7.")
     person.expect("refund waits for an approval:")
     person.expect("order = 7\r\n")
-    person.expect(r"\[y\]es, \[n\]o, or \[n\]o and why: ")
+    person.expect(r"\[y\]es, \[a\]lways in this run")
     person.sendline("sure")  # nothing is a yes but yes
-    person.expect(r"\[y\]es, \[n\]o, or \[n\]o and why: ")
+    person.expect(r"\[y\]es, \[a\]lways in this run")
     person.sendline("y")
     person.expect("refund: ok in")
     person.expect("refunded order 7.")
@@ -98,6 +98,38 @@ def test_every_argument_is_shown_whole_and_visibly(folder: Path) -> None:
     assert f'  to = "{"x" * 500}\\u001b[2K\\u202e"\n  amount = 7' in done.stderr
     assert "(until 2" in done.stderr
     assert "ok" in done.stdout
+
+
+PAYS = """
+from agentkit import Agent, ScriptedModel, tool
+@tool(approval=True)
+def pay(amount: int) -> str:
+    'Pay.'
+    return f'paid {amount}'
+agent = Agent(ScriptedModel([[('pay', {'amount': 1})], [('pay', {'amount': 2})], 'ok']), tools=[pay])
+"""
+
+
+def test_an_approval_can_stay_for_the_run_and_edited_arguments_wait_themselves(folder: Path) -> None:
+    (folder / "pays.py").write_text(PAYS)
+    always = called("chat", "pays.py", given="go\nalways\n")
+    assert always.stderr.count("pay waits for an approval:") == 1
+    assert "paid 2" in always.stderr
+    edited = called("chat", "pays.py", given='go\ne amount\ne {"amount": 70}\ny\nn\n')
+    assert 'error: write what is to change as JSON: e {"order": 8}' in edited.stderr
+    assert edited.stderr.count("pay waits for an approval:") == 3
+    assert "  amount = 70\n" in edited.stderr
+    assert "pay: ok in" in edited.stderr
+    assert "paid 70" in edited.stderr
+    assert "paid 1" not in edited.stderr
+
+
+def test_a_yes_with_words_behind_it_is_no_yes(folder: Path) -> None:
+    (folder / "pays.py").write_text(PAYS)
+    done = called("chat", "pays.py", given="go\ny but not today\n")
+    assert "a yes stands alone" in done.stderr
+    assert done.exit_code == 3
+    assert "paid" not in done.stderr
 
 
 def test_results_from_outside_are_asked_for(folder: Path) -> None:
