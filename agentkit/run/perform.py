@@ -17,6 +17,7 @@ from agentkit.tools import Arguments, HandOver, Tool, render_result
 from .around import ToolRun, onion
 from .events import ToolStarted, ToolUse
 from .run import Run
+from .stopped import Stopped
 
 MAX_ERROR = 2048  # characters of an exception that the model reads
 
@@ -60,8 +61,14 @@ class _Performance:
         self.began = True
         return await tool.call(tool_run.arguments, tool_run.context)
 
-    def interrupted(self) -> Outcome:
-        """The outcome when the call is cut off from outside."""
+    def cut_off(self) -> None:
+        """Write down the outcome of a call that is cut off from outside, or ends the run."""
+        if self.began and self.tool.threaded:
+            self.run.shared.abandoned.append(self.ref)
+        if self.ref in self.run.state.calls:
+            self.run.record(self._interrupted().entry(self.ref))
+
+    def _interrupted(self) -> Outcome:
         if not self.began:
             return Outcome("cancelled", "cancelled: the call did not run")
         if self.tool.effect == "write":
@@ -76,7 +83,7 @@ class _Performance:
 
 
 async def perform(run: Run, tool: Tool[..., Any], arguments: Arguments, ref: str) -> Outcome:
-    """Run one admitted call. Raises only for outside cancellation, a lost journal, KeyboardInterrupt, SystemExit."""
+    """Run one admitted call. Raises only for outside cancellation, a lost journal, and Stopped."""
     performance = _Performance(run, tool, arguments, ref)
     use = ToolUse(ref, tool.name, arguments.json)
     await run.tell(ToolStarted(use))
@@ -98,13 +105,13 @@ async def perform(run: Run, tool: Tool[..., Any], arguments: Arguments, ref: str
     except Exception as error:
         return Outcome("error", _error_text(error))
     except BaseException as error:
-        if isinstance(error, (KeyboardInterrupt, SystemExit)) or _from_outside(error):
-            if performance.began and tool.threaded:
-                run.shared.abandoned.append(ref)
-            if ref in run.state.calls:
-                run.record(performance.interrupted().entry(ref))
-            raise
-        return Outcome("error", f"the tool stopped itself with {type(error).__name__}")
+        stops = isinstance(error, (KeyboardInterrupt, SystemExit))
+        if not stops and not _from_outside(error):
+            return Outcome("error", f"the tool stopped itself with {type(error).__name__}")
+        performance.cut_off()
+        if stops:
+            raise Stopped(error) from None
+        raise
 
 
 def _outcome(value: object, tool: Tool[..., Any]) -> Outcome:
