@@ -1,4 +1,4 @@
-"""Testing: what holds of every run, a strict server to run against, a clock. Ships with the package, for your tests too."""
+"""Testing: what holds of every run, a strict server, a clock. Ships with the package, for your tests too."""
 
 from .clock import VirtualClock
 from .invariants import check_invariants

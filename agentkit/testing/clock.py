@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextvars import Token
 from types import TracebackType
-from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Literal, TypeVar, TypeVarTuple
 
 import anyio
 
@@ -50,9 +50,7 @@ class VirtualClock:
         else:
             self._passed += seconds
 
-    def run(
-        self, function: Callable[[Unpack[Args]], Awaitable[T]], *args: Unpack[Args], backend: Backend = "asyncio"
-    ) -> T:
+    def run(self, function: Callable[[*Args], Awaitable[T]], *args: *Args, backend: Backend = "asyncio") -> T:
         """Run an async function to its end on this clock."""
         with self:
             options = self.options(backend)

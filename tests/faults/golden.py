@@ -105,7 +105,9 @@ def decided(state: RunState) -> RunState:
     return state
 
 
-async def to_the_end(run: Callable[[str | RunState | None, Session], Awaitable[RunResult[str]]], session: Session) -> RunState:
+async def to_the_end(
+    run: Callable[[str | RunState | None, Session], Awaitable[RunResult[str]]], session: Session
+) -> RunState:
     """Go on, deciding what waits, until the run is done: what an application does, and does again after a restart."""
     state = await session.load()
     result = await run(None if state.entries else "go", session)
