@@ -29,8 +29,8 @@ class Body(httpx.AsyncByteStream):
             yield self._data[start : start + size]
 
     async def aclose(self) -> None:
+        self._owner.open.discard(self)  # as httpx's transports do it: shielded
         await anyio.lowlevel.checkpoint()
-        self._owner.open.discard(self)
 
 
 class GoldenTransport(httpx.AsyncBaseTransport):
