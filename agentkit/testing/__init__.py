@@ -3,7 +3,7 @@
 from .clock import VirtualClock
 from .failing import FailingStore
 from .invariants import check_invariants
-from .server import FakeServer
+from .server import FakeServer, Fault
 from .strict import strict_problem
 
-__all__ = ["FailingStore", "FakeServer", "VirtualClock", "check_invariants", "strict_problem"]
+__all__ = ["FailingStore", "FakeServer", "Fault", "VirtualClock", "check_invariants", "strict_problem"]

@@ -51,15 +51,14 @@ class Golden:
         model = RemoteModel("m", base_url="http://localhost/v1", transport=self.transport, retries=0)
         self.agent: Agent[None, str] = Agent(model, tools=tools(self.effects), limits=Limits(seconds=SECONDS))
         self.leave: anyio.Event | None = None
-        self.read = 0  # events
 
     async def run(self, given: Given, session: Session) -> RunResult[str]:
         return await self.agent.run(given, session=session)
 
     async def stream(self, given: Given, session: Session) -> RunResult[str]:
         async with self.agent.stream(given, session=session) as run:
-            async for _ in run:
-                self.read += 1
+            events = [event async for event in run]
+        check_invariants(run.result, events=events)
         return run.result
 
     async def left(self, given: Given, session: Session) -> RunResult[str]:
@@ -142,7 +141,7 @@ def case(kind: str, at: int, backend: Backend) -> tuple[int, set[str]]:
         return said
 
     said = run_in_steps(main, steps, backend, clock)
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     return steps.count, said
 
 

@@ -150,7 +150,9 @@ class Golden:
         if not self.streamed:
             return await self.agent.run(given, session=session)
         async with self.agent.stream(given, session=session) as run:
-            return await run.finish()
+            events = [event async for event in run]
+        check_invariants(run.result, events=events)
+        return run.result
 
     async def until_it_fails(self, session: Session) -> StoreError | None:
         try:

@@ -43,7 +43,7 @@ PLACES: tuple[Place, ...] = ("alone", "first", "last", "resumed")
 QUICK: tuple[View, ...] = ("run_sync", "run-trio", "stream-asyncio")
 SLOW: tuple[View, ...] = ("stream_sync", "run-asyncio", "stream-trio")
 SECRET = "sk-proj-0123456789abcdef"
-SOON = 0.02  # seconds: siblings have ended by then
+SOON = 0.02  # seconds
 
 
 class BrokenText(Exception):
@@ -176,7 +176,12 @@ class Case:
 
     @property
     def seconds(self) -> float | None:
-        return 4 * SOON if self.behaviour.out is LimitReached else None
+        return 0.5 if self.behaviour.out is LimitReached else None
+
+    @property
+    def missing(self) -> bool:
+        """Whether the quick sibling has not ended yet."""
+        return self.place != "alone" and not self.ended
 
     def tool(self, **options: Any) -> Tool[..., Any]:
         behaviour, stops = self.behaviour, self.stops
@@ -184,8 +189,8 @@ class Case:
         def in_a_thread(ctx: Context[Any], numbers: list[int]) -> object:
             """Behave."""
             self.began.append(ctx.idempotency_key)
-            if stops:
-                time.sleep(SOON)
+            while stops and self.missing:
+                time.sleep(0.001)
             if behaviour.hangs:
                 self.released.wait(60)
             return behaviour.act(numbers)
@@ -193,7 +198,9 @@ class Case:
         async def on_the_loop(ctx: Context[Any], numbers: list[int]) -> object:
             """Behave."""
             self.began.append(ctx.idempotency_key)
-            await anyio.sleep(SOON if stops else 0)
+            await anyio.lowlevel.checkpoint()
+            while stops and self.missing:
+                await anyio.sleep(0.001)
             if behaviour.hangs:
                 await anyio.sleep_forever()
             return behaviour.act(numbers)
@@ -228,14 +235,18 @@ def viewed(agent: Agent[None, str], view: View, given: RunState | str | None, se
         return agent.run_sync(given, session=session)
     if view == "stream_sync":
         with agent.stream_sync(given, session=session) as run:
-            return run.finish()
+            events = list(run)
+        check_invariants(run.result, events=events)
+        return run.result
     verb, _, backend = view.partition("-")
 
     async def main() -> RunResult[str]:
         if verb == "run":
             return await agent.run(given, session=session)
         async with agent.stream(given, session=session) as stream:
-            return await stream.finish()
+            events = [event async for event in stream]
+        check_invariants(stream.result, events=events)
+        return stream.result
 
     return anyio.run(main, backend=backend)
 
