@@ -21,6 +21,7 @@ slow:
 
 long:
 	KILLS=200 RACES=200 pytest -m slow tests/faults --timeout 3600
+	LOAD_SECONDS=60 pytest -m slow tests/serve/test_load.py
 
 docs:
 	mkdocs build --strict

@@ -36,17 +36,21 @@ from .errors import (
 )
 from .journal import MemoryStore, PostgresStore, RunState, Session, SQLiteStore, Store, Waiting
 from .models import (
+    FallbackModel,
     FunctionModel,
     Model,
     OfflineModel,
     Profile,
+    RecordedModel,
     RemoteModel,
     ScriptedModel,
     model_from_environment,
 )
 from .run import (
     AgentChanged,
+    AgentEvent,
     Event,
+    Handoff,
     Limits,
     Middleware,
     ModelCall,
@@ -73,6 +77,7 @@ from .tools import Context, Tool, ToolResult, tool
 __all__ = [
     "Agent",
     "AgentChanged",
+    "AgentEvent",
     "AgentKitError",
     "AuthenticationFailed",
     "BadRequest",
@@ -85,8 +90,10 @@ __all__ = [
     "Context",
     "ContextOverflow",
     "Event",
+    "FallbackModel",
     "FunctionModel",
     "GuardrailTripped",
+    "Handoff",
     "LimitReached",
     "Limits",
     "MemoryStore",
@@ -104,6 +111,7 @@ __all__ = [
     "ProtocolError",
     "RateLimited",
     "ReasoningDelta",
+    "RecordedModel",
     "RefusalDelta",
     "RemoteModel",
     "Restarted",

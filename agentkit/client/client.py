@@ -15,8 +15,8 @@ from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
 from agentkit.errors import ConfigurationError, ConnectionFailed, ModelError
 
 from .address import checked_base_url, environment_proxy
-from .answer import Answer, Clock, Timeout
-from .retry import RetryPolicy
+from .answer import Answer, Clock, Sizes, Timeout
+from .retry import RETRIES, RetryPolicy
 from .secret import Secret, scrub_error
 from .stream import CompletionStream
 
@@ -42,7 +42,7 @@ class ChatClient:
 
     base_url: without one, api_key must be given and OpenAI's is used. transport: "stack" (asyncio and trio),
     "aiohttp" (asyncio, the extra `fast`), or an httpx transport. http: any object with httpx's `build_request`
-    and `send`; it stays yours. timeout: see Timeout. retries: further attempts before the first delta.
+    and `send`; it stays yours. timeout, sizes: see Timeout, Sizes. retries: further attempts before the first delta.
     proxy: its URL; the environment's is only used with trust_env=True.
     Raises ConfigurationError for an address or key that cannot be.
     """
@@ -56,6 +56,7 @@ class ChatClient:
         http: Any = None,
         headers: Mapping[str, str] | None = None,
         timeout: Timeout | None = None,
+        sizes: Sizes | None = None,
         retries: int = 2,
         proxy: str | None = None,
         trust_env: bool = False,
@@ -68,8 +69,8 @@ class ChatClient:
         self._key = Secret(api_key) if api_key is not None else None
         self._headers = {"accept-encoding": "identity", "content-type": "application/json", **(headers or {})}
         check_patience(timeout, retries)
-        self._timeout = timeout or Timeout()
-        self._retry = RetryPolicy(retries)
+        self._timeout, self._sizes = timeout or Timeout(), sizes or Sizes()
+        self._retry = RetryPolicy(retries, self._timeout.retry_after)
         self._http = http
         self._transport: Transport = transport
         self._proxy = environment_proxy(self.base_url) if proxy is None and trust_env else proxy
@@ -90,13 +91,14 @@ class ChatClient:
             sender = self._held[anyio.lowlevel.current_token()].sender
             attempt = 0
             while True:
-                answer = Answer(on_chunk, request.n or 1, (self._url, request.model))
+                answer = Answer(on_chunk, request.n or 1, (self._url, request.model), self._sizes)
                 try:
                     return await self._attempt(sender, content, answer)
                 except ModelError as error:
                     scrub_error(error, self._secrets)
                     delay = None if answer.told else self._retry.delay(attempt, error, random.random())
-                    if delay is None:
+                    budget = RETRIES.get()
+                    if delay is None or (budget is not None and not budget.take(error)):
                         raise
                     log.info("request failed (%s); again in %.1f s", type(error).__name__, delay)
                 await anyio.sleep(delay)
@@ -107,10 +109,11 @@ class ChatClient:
         return CompletionStream(lambda on_chunk: self.complete(request, on_chunk))
 
     async def _attempt(self, sender: Sender, content: bytes, answer: Answer) -> ChatCompletion:
-        clock = Clock(self._timeout)
+        clock = Clock(self._timeout, answer.streamed)
         try:
             with clock.scope:
                 response = await sender.send(content)
+                clock.answered()
                 try:
                     completion = await answer.read(response, clock)
                 finally:
@@ -120,7 +123,7 @@ class ChatClient:
                 log.debug("POST %s: %d", self._url, response.status_code)
                 return completion
         except self._failures as error:
-            raise answer.broken(f"{self._url}: {sender.reason(error)}") from None
+            raise answer.broken(f"{self._url}: {sender.reason(error)}", sent=not sender.unsent(error)) from None
         if clock.scope.cancelled_caught:
             raise answer.broken(f"{self._url}: no delta for {clock.waited:g} s", timed_out=True)
         raise ConnectionFailed("the request was given up")  # pragma: no cover

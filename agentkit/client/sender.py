@@ -43,6 +43,11 @@ class Sender:
         advice = "; is base_url right, and does a server listen there?" if refused else ""
         return f"{str(error) or 'no reason given'} ({type(error).__name__}){advice}"
 
+    @staticmethod
+    def unsent(error: Exception) -> bool:
+        """Whether there was no connection at all, so that no answer can have been lost."""
+        return isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, ConnectionRefusedError))
+
     async def send(self, content: bytes) -> Any:
         """The response, its body unread. Raises one of FAILURES."""
         headers = dict(self._headers)

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
-from agentkit.chat import ChatCompletion, ChatRequest, Message
+from agentkit.chat import ChatCompletion, ChatRequest, CompletionUsage, Message
 from agentkit.errors import ConfigurationError
 from agentkit.tools import Arguments, Context, Tool
 
@@ -34,8 +34,19 @@ class ModelCall:
 
     request: ChatRequest
     context: Context[Any]
-    compact: Callable[[int, Message], None]
-    """`compact(up_to, summary)`: from the next turn on, the first `up_to` messages are replaced by the summary."""
+    compact: Compact
+
+
+class Compact(Protocol):
+    """The one entry that a layer may write: the first `up_to` messages of `context.messages` are replaced, in the view.
+
+    The request of this call stays as it is; proceed with one over the new `context.messages`. usage: what a summary
+    cost. Raises ConfigurationError where a call would be parted from its result.
+    """
+
+    def __call__(self, up_to: int, *messages: Message, usage: CompletionUsage | None = None) -> None:
+        """Replace them from here on."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ async def advance(run: Run) -> RunResult[Any]:
             case Tell(entry):
                 run.record(entry)
             case Pause(waiting):
-                for call in waiting:
+                for call in () if run.path else waiting:  # the root tells of all, by their whole path
                     await run.tell(call)
                 return _result(run, "waiting", None)
             case Finish(output):
@@ -142,7 +142,12 @@ async def _grouped(run: Run) -> RunResult[Any]:
 
 async def run_child(parent: Run, call: Call, team: Team, arguments: Arguments) -> Outcome | None:
     """Run an agent as the tool call `call`, inside the parent's journal. None: it waits, and so does the parent."""
-    team = team.with_limits(parent.team.limits)
+    limits = parent.team.limits
+    if len(parent.path) >= limits.depth:
+        if limits.on_limit == "raise":
+            raise LimitReached("depth", limits.depth)
+        return Outcome("error", f"agents may work {limits.depth} deep inside each other; answer with what you have")
+    team = team.with_limits(limits)
     child = Run(team, parent.shared, (*parent.path, call.ref))
     await parent.tell(ToolStarted(ToolUse(call.ref, call.name, arguments.json)))
     if parent.state.calls[call.ref].child is None:

@@ -11,7 +11,7 @@ import anyio
 import sniffio
 
 from agentkit.client import scrub
-from agentkit.errors import LimitReached, SessionConflict, StoreError, ToolError
+from agentkit.errors import GuardrailTripped, LimitReached, SessionConflict, StoreError, ToolError
 from agentkit.journal import Result, Started, Status, idempotency_key
 from agentkit.tools import Arguments, HandOver, Tool, render_result
 
@@ -99,7 +99,7 @@ async def perform(run: Run, tool: Tool[..., Any], arguments: Arguments, ref: str
         if tool.threaded:
             run.shared.abandoned.append(ref)
         return performance.timed_out()
-    except (SessionConflict, StoreError, LimitReached):
+    except (SessionConflict, StoreError, LimitReached, GuardrailTripped):
         raise
     except ToolError as error:
         return Outcome("error", scrub(str(error))[:MAX_ERROR] or "the tool reported an error")

@@ -84,7 +84,9 @@ def _check_writes(state: RunState) -> None:
 def _check_reading(state: RunState) -> None:
     """I14: a state that went through JSON is the same."""
     again = RunState.model_validate_json(state.model_dump_json())
-    for name in ("messages", "waiting", "usage", "ended", "turns", "failures"):
+    sent = [[message.to_json() for message in each.messages] for each in (state, again)]
+    _hold(sent[0] == sent[1], "the state does not read back as it was: messages")
+    for name in ("waiting", "usage", "ended", "turns", "failures"):
         same = getattr(again, name) == getattr(state, name)
         _hold(same, f"the state does not read back as it was: {name}")
 
