@@ -70,7 +70,7 @@ class _Performance:
             self.run.record(self._interrupted().entry(self.ref))
 
     def _interrupted(self) -> Outcome:
-        if not self.began:
+        if not self.began and self.attempt == 1:
             return Outcome("cancelled", "cancelled: the call did not run")
         if self.tool.effect == "write":
             return Outcome("unknown", "unknown: the call was cut off while it ran; it may have taken effect")

@@ -16,12 +16,17 @@ from agentkit import (
     LimitReached,
     Limits,
     MemoryStore,
+    Middleware,
     RemoteModel,
     RunResult,
     RunState,
+    ScriptedModel,
     Session,
+    ToolRun,
+    tool,
 )
-from agentkit.journal import Started
+from agentkit.journal import Started, dump_entry
+from agentkit.run.around import Proceed
 from agentkit.testing import VirtualClock, check_invariants
 
 from .golden import EXPECTED, Effects, to_the_end, tools
@@ -187,3 +192,36 @@ def test_the_same_run_takes_the_same_steps_and_a_few_of_them_are_interrupted(
     for at in chosen:
         case(kind, at, backend)
     cases(len(chosen))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("cut", [False, True], ids=["before-the-run", "in-the-run"])
+async def test_a_write_that_is_to_be_tried_again_stays_unknown_until_it_is(cut: bool) -> None:
+    paid: list[int] = []
+
+    class Cuts(Middleware):
+        async def around_tool(self, call: ToolRun, proceed: Proceed[ToolRun, object]) -> object:
+            scope.cancel()
+            await anyio.lowlevel.checkpoint()
+            return await proceed(call)
+
+    @tool
+    async def pay(amount: int) -> str:
+        """Pay."""
+        paid.append(amount)
+        return f"paid {amount}"
+
+    agent = Agent(ScriptedModel([[("pay", {"amount": 1})], "done"]), tools=[pay])
+    whole = (await agent.run("go")).state
+    started = next(n for n, entry in enumerate(whole.entries) if isinstance(entry, Started))
+    store = MemoryStore()
+    await store.append("s", 0, [dump_entry(entry) for entry in list(whole.entries)[: started + 1]])
+    session = store.session("s")
+    state = (await session.load()).retry("0.0")
+    if cut:
+        with anyio.CancelScope() as scope:
+            await agent.run(state, session=session, middleware=[Cuts()])
+        state = await session.load()
+    assert str(state.messages[-1].content).startswith("unknown: ")
+    check_invariants(state)
+    assert paid == [1]
