@@ -33,7 +33,6 @@ from .golden import EXPECTED, Effects, to_the_end, tools
 from .steps import Backend, Steps, run_in_steps
 from .transport import GoldenTransport
 
-pytestmark = pytest.mark.suite("F3")
 SECONDS = 60.0  # that a run may take
 Given = str | RunState | None
 

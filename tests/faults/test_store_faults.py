@@ -28,8 +28,6 @@ from agentkit.testing import FailingStore, check_invariants
 
 from .golden import EXPECTED, SCRIPT, Effects, to_the_end, tools
 
-pytestmark = pytest.mark.suite("F5")
-
 Backend = Literal["asyncio", "trio"]
 Way = Literal["session", "state"]
 Given = str | RunState | None

@@ -35,8 +35,6 @@ from agentkit.testing import check_invariants
 
 from .golden import decided
 
-pytestmark = pytest.mark.suite("F2")
-
 Place = Literal["alone", "first", "last", "resumed"]
 View = Literal["run_sync", "stream_sync", "run-asyncio", "run-trio", "stream-asyncio", "stream-trio"]
 PLACES: tuple[Place, ...] = ("alone", "first", "last", "resumed")
