@@ -26,6 +26,7 @@ from .errors import (
     RateLimited,
     ServerFailed,
     SessionConflict,
+    SourceFailed,
     StatusError,
     StillWaiting,
     StoreError,
@@ -68,7 +69,7 @@ from .run import (
     ToolStarted,
     event_json,
 )
-from .tools import Context, Tool, ToolResult, tool
+from .tools import Context, MCPServer, Tool, ToolResult, ToolSource, tool
 
 __all__ = [
     "Agent",
@@ -89,6 +90,7 @@ __all__ = [
     "GuardrailTripped",
     "LimitReached",
     "Limits",
+    "MCPServer",
     "MemoryStore",
     "Middleware",
     "Model",
@@ -119,6 +121,7 @@ __all__ = [
     "Session",
     "SessionConflict",
     "Settings",
+    "SourceFailed",
     "StatusError",
     "StillWaiting",
     "Store",
@@ -136,6 +139,7 @@ __all__ = [
     "ToolProposed",
     "ToolResult",
     "ToolRun",
+    "ToolSource",
     "ToolStarted",
     "Usage",
     "Waiting",

@@ -4,7 +4,9 @@ from .arguments import Arguments, SchemaValidator
 from .collection import tools_of
 from .context import Context
 from .json_text import without_fence
+from .mcp import MCPServer
 from .results import MAX_RESULT, HandOver, Rendered, ToolResult, render_result
+from .source import ToolSource, sources_of
 from .strict import to_strict
 from .tool import SchemaOptions, Tool, ToolOptions
 
@@ -16,13 +18,16 @@ __all__ = [
     "Arguments",
     "Context",
     "HandOver",
+    "MCPServer",
     "Rendered",
     "SchemaOptions",
     "SchemaValidator",
     "Tool",
     "ToolOptions",
     "ToolResult",
+    "ToolSource",
     "render_result",
+    "sources_of",
     "to_strict",
     "tool",
     "tools_of",

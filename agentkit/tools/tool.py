@@ -207,6 +207,11 @@ class Tool(Generic[P, R]):
         """The wire object: {"type": "function", "function": {...}}."""
         return self.definition.to_json()
 
+    @property
+    def plain_parameters(self) -> Json:
+        """The parameters before they took the strict form: what may be left out is not required."""
+        return self._plain
+
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the schema and the function's code: what is approved is what runs (S3)."""
