@@ -22,7 +22,7 @@ from agentkit.journal import Effect
 from .context import Context
 from .mcp_connection import Connection, Lost, http_client, sdk, stdio_client
 from .results import MAX_RESULT, ToolResult
-from .source import closed_object, wire_name
+from .source import foreign_parameters, wire_name
 from .tool import Predicate, Tool
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class MCPServer:
         tool = Tool[..., Any].from_schema(
             name,
             listed.description or listed.title or "",
-            closed_object(listed.input_schema),
+            foreign_parameters(listed.input_schema),
             RemoteFunction(connection, listed.name, again=effect != "write"),
             effect=effect,
             approval=self._approval if self._approval is not None else not known,

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from agentkit.chat import Json
 
+from .dialect import without_hard_patterns
 from .tool import Tool
 
 
@@ -46,7 +47,11 @@ def wire_name(name: str, taken: Collection[str] = ()) -> str:
     return f"{plain[:55]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def closed_object(schema: Json) -> Json:
-    """The parameters of somebody else's tool, where they are plain properties: no others are taken (Q79)."""
+def foreign_parameters(schema: Json) -> Json:
+    """The parameters of somebody else's tool: where they are plain properties, no others are taken (Q79).
+
+    Patterns that only backtracking can check are left to the server.
+    """
+    schema = without_hard_patterns(schema)
     open_ended = {"$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties", "additionalProperties"}
     return schema if open_ended & schema.keys() else {**schema, "additionalProperties": False}

@@ -23,6 +23,7 @@ from agentkit.journal import Effect
 
 from .arguments import Arguments, SchemaValidator, Validator, read_arguments
 from .context import Context
+from .dialect import normalised, plain_name
 from .docstring import described
 from .json_text import refuse_duplicate_keys
 from .results import MAX_RESULT
@@ -181,6 +182,7 @@ class Tool(Generic[P, R]):
             raise ConfigurationError(f"tool {name!r}: {function!r} is no function; Tool.external has none")
         refuse_unknown_keywords("Tool.from_schema", options, tuple(SchemaOptions.__annotations__))
         schema, validator = _checked_schema(parameters, name)
+        name = plain_name(name)
         return Tool(function, name=name, description=description, parameters=schema, validator=validator, **options)
 
     @classmethod
@@ -190,6 +192,7 @@ class Tool(Generic[P, R]):
         """A tool that runs elsewhere: the run pauses with its calls until `state.answer(call, result)`."""
         refuse_unknown_keywords("Tool.external", options, tuple(SchemaOptions.__annotations__))
         schema, validator = _checked_schema(parameters, name)
+        name = plain_name(name)
         return Tool(None, name=name, description=description, parameters=schema, validator=validator, **options)
 
     @functools.cached_property
@@ -318,12 +321,14 @@ def _place(function: Any, name: str) -> str:
 
 
 def _checked_schema(parameters: Json, name: str) -> tuple[Json, SchemaValidator]:
-    if not is_json(cast("object", parameters)) or parameters.get("type", "object") != "object":
+    if not is_json(cast("object", parameters)):
         raise ConfigurationError(f"tool {name!r}: the parameters must be a schema of type object")
-    schema: Json = {"type": "object", "properties": {}, **parameters}
+    schema = normalised(parameters, f"tool {name!r}")
+    if schema.get("type", "object") != "object":
+        raise ConfigurationError(f"tool {name!r}: the parameters must be a schema of type object")
     validator = SchemaValidator(schema, f"tool {name!r}")
     validator.compile()
-    return schema, validator
+    return {"type": "object", "properties": {}, **schema}, validator
 
 
 def made(function: Callable[..., Any], options: ToolOptions, names: Json) -> Tool[..., Any]:

@@ -1,0 +1,141 @@
+"""A JSON Schema of foreign origin, compiled: bounded, of one piece, its patterns matched by a linear engine (S16)."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from agentkit.chat import Json
+from agentkit.errors import ConfigurationError
+
+from .subschemas import walked
+
+MAX_NODES = 10_000  # schemas in one schema
+
+
+def compiled(schema: Json, where: str) -> Any:
+    """A compiled validator of a schema. Raises ConfigurationError for one that is not valid or cannot be checked."""
+    import jsonschema
+
+    problem = next(_problems(schema), None)
+    if problem is not None:
+        raise ConfigurationError(f"{where}: {problem}")
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        path = ".".join(str(part) for part in error.absolute_path)
+        reason = f"{path}: {error.message}" if path else error.message
+        raise ConfigurationError(f"{where}: the parameters are not a JSON Schema: {reason[:200]}") from None
+    _check_references(schema, where)
+    extend: Any = importlib.import_module("jsonschema.validators").extend  # its stub leaves types open
+    linear: Any = extend(jsonschema.Draft202012Validator, _LINEAR)
+    return linear(schema)
+
+
+def matcher(pattern: str) -> Callable[[str], bool] | None:
+    """Whether a text holds the pattern, in linear time; None for a pattern that needs backtracking."""
+    return _matcher(pattern) if isinstance(pattern, str) else None
+
+
+@functools.lru_cache(1024)
+def _matcher(pattern: str) -> Callable[[str], bool] | None:
+    from pydantic_core import SchemaError, SchemaValidator, core_schema
+
+    try:
+        core = SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
+    except SchemaError:
+        return None
+    return core.isinstance_python
+
+
+def _problems(schema: Json) -> Iterator[str]:
+    """What keeps a schema from being checked, with the remedy."""
+    by_pattern = unevaluated = False
+    for number, node in enumerate(walked(schema)):
+        if number > MAX_NODES:
+            yield f"the schema has more than {MAX_NODES} parts; leave out what the tool does not need"
+            return
+        for key in ("$ref", "$dynamicRef", "$recursiveRef"):
+            reference = node.get(key)
+            if isinstance(reference, str) and not reference.startswith("#"):
+                yield f"{key} {reference!r} points outside the schema; inline what it means"
+        if node is not schema and "$id" in node:
+            yield f"$id {node['$id']!r} begins another schema inside; write it under $defs, without $id"
+        patterns = [node["pattern"]] if "pattern" in node else []
+        patterns += node.get("patternProperties") or {}
+        for pattern in patterns:
+            if isinstance(pattern, str) and matcher(pattern) is None:
+                yield f"the pattern {pattern!r} cannot be checked in linear time; write it without look-around"
+        by_pattern |= "patternProperties" in node
+        unevaluated |= "unevaluatedProperties" in node
+    if by_pattern and unevaluated:
+        yield "unevaluatedProperties beside patternProperties is not checked; use additionalProperties"
+
+
+def _check_references(schema: Json, where: str) -> None:
+    from referencing import Registry, Resource
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    base = schema.get("$id", "")
+    registry: Any = Registry()
+    resolver = registry.with_resource(base, Resource(schema, DRAFT202012)).resolver(base)
+    for node in walked(schema):
+        seen: set[str] = set()
+        at: Any = node
+        while isinstance(at, dict) and isinstance(reference := at.get("$ref"), str):
+            if reference in seen:
+                raise ConfigurationError(f"{where}: $ref {reference!r} leads back to itself; let it mean something")
+            seen.add(reference)
+            try:
+                at = resolver.lookup(reference).contents
+            except Unresolvable:
+                raise ConfigurationError(f"{where}: $ref {reference!r} leads nowhere; define it under $defs") from None
+
+
+def _pattern(validator: Any, pattern: str, instance: Any, schema: Json) -> Iterator[Any]:
+    import jsonschema
+
+    matches = matcher(pattern)
+    if isinstance(instance, str) and (matches is None or not matches(instance)):
+        yield jsonschema.ValidationError(f"{instance[:80]!r} does not match {pattern!r}")
+
+
+def _pattern_properties(validator: Any, patterns: Json, instance: Any, schema: Json) -> Iterator[Any]:
+    if not validator.is_type(instance, "object"):
+        return
+    for pattern, sub in patterns.items():
+        for key in _keys(instance, pattern):
+            yield from validator.descend(instance[key], sub, path=key, schema_path=pattern)
+
+
+def _additional_properties(validator: Any, sub: Any, instance: Any, schema: Json) -> Iterator[Any]:
+    import jsonschema
+
+    if not validator.is_type(instance, "object"):
+        return
+    known = set(schema.get("properties", ()))
+    for pattern in schema.get("patternProperties", ()):
+        known.update(_keys(instance, pattern))
+    extra = [key for key in instance if key not in known]
+    if sub is False and extra:
+        verb = "was" if len(extra) == 1 else "were"
+        names = ", ".join(map(repr, extra))
+        yield jsonschema.ValidationError(f"Additional properties are not allowed ({names} {verb} unexpected)")
+    elif sub is not False:
+        for key in extra:
+            yield from validator.descend(instance[key], sub, path=key)
+
+
+def _keys(instance: Json, pattern: str) -> list[str]:
+    matches = matcher(pattern)
+    return [key for key in instance if matches is not None and matches(key)]
+
+
+_LINEAR = {
+    "pattern": _pattern,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional_properties,
+}
