@@ -69,7 +69,7 @@ from .run import (
     ToolStarted,
     event_json,
 )
-from .tools import Context, MCPServer, Tool, ToolResult, ToolSource, tool
+from .tools import Context, MCPServer, OpenAPI, Tool, ToolResult, ToolSource, tool
 
 __all__ = [
     "Agent",
@@ -98,6 +98,7 @@ __all__ = [
     "ModelError",
     "ModelRefused",
     "OfflineModel",
+    "OpenAPI",
     "OutputInvalid",
     "OutputTruncated",
     "PartialOutput",

@@ -6,6 +6,7 @@ from .channel import Channel
 from .client import ChatClient
 from .failure import status_error
 from .feed import Feed, first_error
+from .fetch import fetch
 from .retry import RetryPolicy
 from .secret import Secret, scrub
 from .sse import EventDecoder
@@ -21,6 +22,7 @@ __all__ = [
     "Secret",
     "Timeout",
     "checked_base_url",
+    "fetch",
     "first_error",
     "is_private",
     "scrub",

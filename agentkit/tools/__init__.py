@@ -5,6 +5,7 @@ from .collection import tools_of
 from .context import Context
 from .json_text import without_fence
 from .mcp import MCPServer
+from .openapi import OpenAPI
 from .results import MAX_RESULT, HandOver, Rendered, ToolResult, render_result
 from .source import ToolSource, sources_of
 from .strict import to_strict
@@ -19,6 +20,7 @@ __all__ = [
     "Context",
     "HandOver",
     "MCPServer",
+    "OpenAPI",
     "Rendered",
     "SchemaOptions",
     "SchemaValidator",

@@ -7,31 +7,46 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from agentkit.chat import Json
+from pydantic_core import from_json, to_json
+
+from agentkit.chat import Json, is_json
 from agentkit.errors import ConfigurationError
 
-from .subschemas import walked
+from .subschemas import mapped, walked
 
+_TEXTS = ("description", "title")
 MAX_NODES = 10_000  # schemas in one schema
 
 
 def compiled(schema: Json, where: str) -> Any:
     """A compiled validator of a schema. Raises ConfigurationError for one that is not valid or cannot be checked."""
-    import jsonschema
-
     problem = next(_problems(schema), None)
     if problem is not None:
         raise ConfigurationError(f"{where}: {problem}")
+    _check_references(schema, where)
+    return _validator()(schema)
+
+
+@functools.cache
+def _validator() -> Any:
+    """The validator's class; making one takes longer than most checks."""
+    import jsonschema
+
+    extend: Any = importlib.import_module("jsonschema.validators").extend  # its stub leaves types open
+    return extend(jsonschema.Draft202012Validator, _LINEAR)
+
+
+@functools.lru_cache(4096)
+def _wrong(node: bytes) -> str | None:
+    """What is wrong with one schema, those inside it aside; the same few stand in all schemas."""
+    import jsonschema
+
     try:
-        jsonschema.Draft202012Validator.check_schema(schema)
+        jsonschema.Draft202012Validator.check_schema(from_json(node))
     except jsonschema.SchemaError as error:
         path = ".".join(str(part) for part in error.absolute_path)
-        reason = f"{path}: {error.message}" if path else error.message
-        raise ConfigurationError(f"{where}: the parameters are not a JSON Schema: {reason[:200]}") from None
-    _check_references(schema, where)
-    extend: Any = importlib.import_module("jsonschema.validators").extend  # its stub leaves types open
-    linear: Any = extend(jsonschema.Draft202012Validator, _LINEAR)
-    return linear(schema)
+        return f"{path}: {error.message}"[:200] if path else error.message[:200]
+    return None
 
 
 def matcher(pattern: str) -> Callable[[str], bool] | None:
@@ -57,6 +72,10 @@ def _problems(schema: Json) -> Iterator[str]:
         if number > MAX_NODES:
             yield f"the schema has more than {MAX_NODES} parts; leave out what the tool does not need"
             return
+        alone = mapped(node, lambda sub, path: True if is_json(sub) or isinstance(sub, bool) else sub)
+        wrong = _wrong(to_json({k: v for k, v in alone.items() if not (k in _TEXTS and isinstance(v, str))}))
+        if wrong is not None:
+            yield f"the parameters are not a JSON Schema: {wrong}"
         for key in ("$ref", "$dynamicRef", "$recursiveRef"):
             reference = node.get(key)
             if isinstance(reference, str) and not reference.startswith("#"):

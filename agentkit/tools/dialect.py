@@ -29,7 +29,7 @@ _DATA = ("default", "const", "example", "examples", "xml", "externalDocs", "disc
 _GENERIC = re.compile(r"(\w+)\[(.*)\]\Z", re.DOTALL)
 
 
-def normalised(parameters: Json, where: str) -> Json:
+def normalised(parameters: Json, where: str, level: int = logging.WARNING) -> Json:
     """The parameters of a tool as JSON Schema 2020-12, with a warning that says what was read otherwise.
 
     Raises ConfigurationError, with the remedy, for what could mean two things.
@@ -37,7 +37,7 @@ def normalised(parameters: Json, where: str) -> Json:
     reading = _Reading(where)
     schema: Json = reading.schema(parameters, "")
     if reading.notes:
-        log.warning("%s: its schema is read as JSON Schema: %s", where, "; ".join(dict.fromkeys(reading.notes)))
+        log.log(level, "%s: its schema is read as JSON Schema: %s", where, "; ".join(dict.fromkeys(reading.notes)))
     return schema
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
-import anyio.lowlevel
 from pydantic_core import to_json
 from typing_extensions import Unpack
 
@@ -20,6 +18,7 @@ from agentkit.errors import ConfigurationError, SourceFailed, ToolError
 from agentkit.journal import Effect
 
 from .context import Context
+from .held import Held
 from .mcp_connection import Connection, Lost, http_client, sdk, stdio_client
 from .results import MAX_RESULT, ToolResult
 from .source import foreign_parameters, wire_name
@@ -47,16 +46,6 @@ class MCPOptions(TypedDict, total=False):
     max_result: int
 
 
-@dataclass(slots=True)
-class _Held:
-    """What one event loop shares: the connection, how many hold it open, and the list as it was last seen."""
-
-    connection: Connection
-    holders: int = 0
-    listed: bytes = b""
-    tools: tuple[Tool[..., Any], ...] = ()
-
-
 class MCPServer:
     """The tools of an MCP server: `tools=[MCPServer.stdio("npx", ["-y", "some-server"])]`.
 
@@ -82,10 +71,11 @@ class MCPServer:
     ) -> None:
         if isinstance(only, str):
             raise ConfigurationError(f"MCPServer: only={only!r}; give a list of tool names")
-        self._client, self._place, self._name = client, place, name
+        self._place, self._name = place, name
         self._only, self._effects, self._approval = only, effects or {}, approval
-        self._timeout, self._connect, self._max_result = timeout, connect, max_result
-        self._held: dict[object, _Held] = {}
+        self._timeout, self._max_result = timeout, max_result
+        self._held = Held(lambda: Connection(client, place, connect), place)
+        self._listed: tuple[object, tuple[Tool[..., Any], ...]] = (None, ())  # as last seen, and over which connection
 
     @classmethod
     def stdio(
@@ -126,21 +116,19 @@ class MCPServer:
 
     async def tools(self) -> tuple[Tool[..., Any], ...]:
         """The tools that the server lists now; what cannot be offered is left out, with a warning that says why."""
-        held = self._held.get(anyio.lowlevel.current_token())
-        if held is None:
-            raise ConfigurationError(f"{self._place} is not open: use `async with source:` around it")
-        listed, prefix = await held.connection.ask(self._list, again=True)
-        mark = to_json([prefix, [tool.model_dump() for tool in listed]])
-        if mark != held.listed:
+        connection = self._held.get()
+        listed, prefix = await connection.ask(self._list, again=True)
+        mark = (connection, prefix, to_json([tool.model_dump() for tool in listed]))
+        if mark != self._listed[0]:
             found: dict[str, Tool[..., Any]] = {}
             for tool in listed:
                 name = wire_name(f"{prefix}_{tool.name}" if prefix else tool.name, found)
                 try:
-                    found[name] = self._made(name, tool, held.connection)
+                    found[name] = self._made(name, tool, connection)
                 except ConfigurationError as error:
                     log.warning("%s: its tool %r is left out: %s", self._place, tool.name, error)
-            held.listed, held.tools = mark, tuple(found.values())
-        return held.tools
+            self._listed = (mark, tuple(found.values()))
+        return self._listed[1]
 
     async def _list(self, client: Client) -> tuple[list[Listed], str]:
         listed: list[Listed] = []
@@ -177,29 +165,13 @@ class MCPServer:
         return tool
 
     async def __aenter__(self) -> MCPServer:
-        token = anyio.lowlevel.current_token()
-        held = self._held.get(token)
-        if held is None:
-            held = self._held[token] = _Held(Connection(self._client, self._place, self._connect))
-            held.holders += 1
-            try:
-                await held.connection.open()
-            except BaseException:
-                self._held.pop(token, None)
-                raise
-        else:
-            held.holders += 1
+        await self._held.enter()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        token = anyio.lowlevel.current_token()
-        held = self._held[token]
-        held.holders -= 1
-        if held.holders == 0:
-            del self._held[token]
-            await held.connection.close()
+        await self._held.leave()
 
     def __repr__(self) -> str:
         return f"MCPServer({self._place!r})"
