@@ -6,7 +6,7 @@ from .channel import Channel
 from .client import ChatClient
 from .failure import status_error
 from .feed import Feed, first_error
-from .fetch import fetch
+from .fetch import fetch, read_at_most
 from .retry import RetryPolicy
 from .secret import Secret, scrub
 from .sse import EventDecoder
@@ -25,6 +25,7 @@ __all__ = [
     "fetch",
     "first_error",
     "is_private",
+    "read_at_most",
     "scrub",
     "status_error",
 ]

@@ -95,7 +95,7 @@ async def _pinned(url: str, allow_private: bool) -> httpx.Request:
         raise ConfigurationError("fetch: the URL holds characters that a URL cannot")
     try:
         parts, target = urlsplit(url), httpx.URL(url)
-        host, port = target.host, target.port or (443 if target.scheme == "https" else 80)
+        host, port = target.host, parts.port or (443 if target.scheme == "https" else 80)
     except (ValueError, httpx.InvalidURL) as error:
         raise ConfigurationError(f"fetch: this is no URL: {error}") from None
     if target.scheme not in ("http", "https") or not host or target.userinfo or parts.hostname != host:
@@ -107,9 +107,7 @@ async def _pinned(url: str, allow_private: bool) -> httpx.Request:
     addresses = [str(row[4][0]) for row in found]
     inside = [address for address in addresses if not is_public(address)]
     if inside and not allow_private:
-        raise ConfigurationError(
-            f"fetch: {host} is {inside[0]}, which is not of the public internet; see allow_private="
-        )
+        raise ConfigurationError(f"fetch: {host} is {inside[0]}, which is not of the public internet")
     headers = {"host": target.netloc.decode(), "accept-encoding": "identity", "user-agent": "agentkit"}
     pinned = target.copy_with(host=addresses[0], fragment=None)
     timeout = dict.fromkeys(("connect", "read", "write", "pool"), 30.0)
@@ -119,16 +117,28 @@ async def _pinned(url: str, allow_private: bool) -> httpx.Request:
 async def _text(response: httpx.Response, host: str, max_bytes: int) -> str:
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise SourceFailed(f"{host} answered compressed, which was not asked for")
-    body = bytearray()
-    stream: Any = response.stream
-    async for part in stream:
-        body += part
-        if len(body) > max_bytes:
-            raise SourceFailed(f"{host}: the document is larger than {max_bytes} bytes")
+    body, whole = await read_at_most(response, max_bytes)
+    if not whole:
+        raise SourceFailed(f"{host}: the document is larger than {max_bytes} bytes")
     try:
         return body.decode()
     except UnicodeDecodeError:
         raise SourceFailed(f"{host}: the document is not UTF-8") from None
+
+
+async def read_at_most(response: httpx.Response, max_bytes: int) -> tuple[bytes, bool]:
+    """The beginning of a body, and whether it is all of it."""
+    body = bytearray()
+    stream: Any = response.stream
+    chunks = stream.__aiter__()
+    async for part in chunks:
+        body += part
+        if len(body) > max_bytes:
+            with anyio.move_on_after(0):  # cancelled, not dropped: trio complains about generators half read
+                async for _ in chunks:
+                    pass
+            return bytes(body[:max_bytes]), False
+    return bytes(body), True
 
 
 def _host(url: str) -> str:

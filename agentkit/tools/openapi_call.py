@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 import anyio
 
-from agentkit.client import Secret, scrub
+from agentkit.client import Secret, read_at_most, scrub
 from agentkit.errors import ToolError
 
 from .openapi_auth import Credential
@@ -98,15 +98,7 @@ class Caller:
         """At most `max_bytes` of the body, and whether that is all of it."""
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             raise ToolError("the API answered compressed, which was not asked for")
-        parts: list[bytes] = []
-        size = 0
-        stream: Any = response.stream
-        async for part in stream:
-            parts.append(part)
-            size += len(part)
-            if size > self._max_bytes:
-                return b"".join(parts)[: self._max_bytes], False
-        return b"".join(parts), True
+        return await read_at_most(response, self._max_bytes)
 
 
 def _result(response: httpx.Response, body: bytes, whole: bool) -> ToolResult:
