@@ -23,13 +23,13 @@ MAX_SCHEMAS = 2_000  # definitions that one operation may reach
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation as the document has it, parameters of its path included, references followed."""
+    """One operation as the document has it; `given` are its parameters, those of its path first."""
 
     id: str
     method: str
     path: str
     body: Json
-    parameters: tuple[Json, ...]
+    given: tuple[Any, ...]
 
 
 class Description:
@@ -51,13 +51,15 @@ class Description:
             item = self.followed(entry)
             for method in METHODS:
                 if is_json(body := item.get(method)):
-                    found: dict[tuple[str, str], Json] = {}
-                    for given in (*item.get("parameters", ()), *body.get("parameters", ())):
-                        parameter = self.followed(given)
-                        found[str(parameter.get("in")), str(parameter.get("name"))] = parameter
+                    given = (*(item.get("parameters") or ()), *(body.get("parameters") or ()))
                     servers = {"servers": item["servers"]} if "servers" in item else {}
                     name = str(body.get("operationId") or f"{method}_{path}")
-                    yield Operation(name, method, path, {**servers, **body}, tuple(found.values()))
+                    yield Operation(name, method, path, {**servers, **body}, given)
+
+    def parameters(self, operation: Operation) -> list[Json]:
+        """The parameters of an operation, references followed; its own stand for those of its path."""
+        followed = map(self.followed, operation.given)
+        return list({(str(one.get("in")), str(one.get("name"))): one for one in followed}.values())
 
     def followed(self, node: Any) -> Json:
         """What a node means, references followed. Raises ConfigurationError for one that is remote or leads nowhere."""
@@ -83,20 +85,20 @@ class Description:
                 raise ConfigurationError(f"OpenAPI: $ref {reference!r} leads nowhere")
         return at
 
-    def schema(self, given: Any, definitions: Json) -> Any:
+    def schema(self, given: Any, definitions: Json, part: bool = False) -> Any:
         """A schema that stands alone: what it refers to is put into `definitions`, to become its `$defs`.
 
-        What only answers hold (readOnly) is left out.
+        What only answers hold (readOnly) is left out. part: of an allOf, where a closed one would fit nothing.
         """
         if not is_json(given):
             return given
         if isinstance(reference := given.get("$ref"), str):
-            name = _definition_name(reference)
+            name = _definition_name(reference) + ("_part" if part else "")
             if name not in definitions:
                 if len(definitions) >= MAX_SCHEMAS:
                     raise ConfigurationError(f"OpenAPI: it reaches more than {MAX_SCHEMAS} schemas")
                 definitions[name] = {}  # so that a schema which refers to itself has an end
-                definitions[name] = self.schema(self._at(reference), definitions)
+                definitions[name] = self.schema(self._at(reference), definitions, part)
             beside = {key: value for key, value in given.items() if key in ("description", "nullable", "default")}
             return {**beside, "$ref": f"#/$defs/{name}"}
         node = {key: value for key, value in given.items() if key not in _ABOUT and not key.startswith("x-")}
@@ -105,7 +107,9 @@ class Description:
             node["properties"] = {name: sub for name, sub in properties.items() if name not in hidden}
             if hidden and is_list(node.get("required")):
                 node["required"] = [name for name in node["required"] if name not in hidden]
-        return mapped(node, lambda sub, where: self.schema(sub, definitions))
+        if (part or "allOf" in node) and node.get("additionalProperties") is False:
+            del node["additionalProperties"]
+        return mapped(node, lambda sub, where: self.schema(sub, definitions, where.endswith("[allOf]")))
 
 
 _ABOUT = frozenset(
@@ -155,24 +159,24 @@ def _yaml(text: str) -> Any:
         yaml = importlib.import_module("yaml")
     except ImportError:
         raise ConfigurationError("a document in YAML needs the extra `openapi`: pip install -e '.[openapi]'") from None
+    loader = _plain_loader(yaml)
     try:
-        return yaml.load(text, Loader=_plain_loader(yaml))
+        if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=loader)):
+            raise ValueError(
+                "aliases are not read; write out what they mean"
+            )  # a short text could become immense (S16)
+        return yaml.load(text, Loader=loader)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
 
 
 def _plain_loader(yaml: Any) -> Any:
-    """YAML as JSON knows it: no dates, and no aliases, which could make a short text immense (S16)."""
+    """YAML as JSON knows it: no dates."""
 
     class Plain(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # known at run time only
         yaml_implicit_resolvers = {  # noqa: RUF012  # the loader's own way
             key: [(tag, regexp) for tag, regexp in rows if tag != "tag:yaml.org,2002:timestamp"]
             for key, rows in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
-
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.events.AliasEvent):
-                raise ValueError("YAML aliases are not read; write out what they mean")
-            return super().compose_node(parent, index)
 
     return Plain

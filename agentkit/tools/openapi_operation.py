@@ -59,7 +59,7 @@ class Request:
         definitions: Json = {}
         properties: Json = {}
         required: list[str] = []
-        for parameter in operation.parameters:
+        for parameter in description.parameters(operation):
             place = _place(parameter)
             if place is None or (place.location, place.name.lower()) in hidden:
                 continue
