@@ -69,7 +69,7 @@ from .run import (
     ToolStarted,
     event_json,
 )
-from .tools import Context, MCPServer, OpenAPI, Tool, ToolResult, ToolSource, tool
+from .tools import Context, MCPServer, OpenAPI, Tool, ToolResult, ToolSearch, ToolSource, tool
 
 __all__ = [
     "Agent",
@@ -140,6 +140,7 @@ __all__ = [
     "ToolProposed",
     "ToolResult",
     "ToolRun",
+    "ToolSearch",
     "ToolSource",
     "ToolStarted",
     "Usage",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import anyio
@@ -53,7 +54,7 @@ async def _admit(run: Run, call: Call) -> Entry:
     if call.type != "function":
         return Result(call.ref, "invalid", f"calls of type {call.type!r} cannot be run; call a function")
     if tool is None:
-        return Result(call.ref, "invalid", _no_such_tool(call.name, list(tools)))
+        return Result(call.ref, "invalid", _no_such_tool(call.name, tools))
     context = run.context(ToolUse(call.ref, tool.name, call.text))
     try:
         if not await tool.offered(context):
@@ -77,8 +78,9 @@ async def _admit(run: Run, call: Call) -> Entry:
     return Admitted(call.ref, arguments.json, tool.effect, digest, wants, nested, arguments.repairs, expires)
 
 
-def _no_such_tool(name: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(name, names, 1)
+def _no_such_tool(name: str, tools: Mapping[str, Tool[..., Any]]) -> str:
+    near = difflib.get_close_matches(name, list(tools), 1)
+    names = [name for name, tool in tools.items() if tool.when is None]  # the others may be hidden, and many
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"there is no tool {name!r}.{hint} The tools are: {', '.join(names) or 'none'}"
 

@@ -7,6 +7,7 @@ from .json_text import without_fence
 from .mcp import MCPServer
 from .openapi import OpenAPI
 from .results import MAX_RESULT, HandOver, Rendered, ToolResult, render_result
+from .search import ToolSearch
 from .source import ToolSource, sources_of
 from .strict import to_strict
 from .tool import SchemaOptions, Tool, ToolOptions
@@ -27,6 +28,7 @@ __all__ = [
     "Tool",
     "ToolOptions",
     "ToolResult",
+    "ToolSearch",
     "ToolSource",
     "render_result",
     "sources_of",

@@ -249,12 +249,13 @@ class Tool(Generic[P, R]):
         answer = self.approval(ctx, **arguments.values)
         return bool(await answer if inspect.isawaitable(answer) else answer)
 
-    async def offered(self, ctx: Context[Any]) -> bool:
-        """Whether the model may see and call the tool now."""
+    async def offered(self, ctx: Context[Any]) -> int:
+        """Whether the model may see and call the tool now; 0 is no, and what has a higher number is offered later."""
         if self.when is None:
             return True
         answer = self.when(ctx)
-        return bool(await answer if inspect.isawaitable(answer) else answer)
+        answer = await answer if inspect.isawaitable(answer) else answer
+        return answer if isinstance(answer, int) else bool(answer)
 
     def lock_key(self, arguments: Arguments) -> str | None:
         """The lock text of a call; None without a lock."""
