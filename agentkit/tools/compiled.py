@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from agentkit.chat import Json, is_json
+from agentkit.chat import Json, is_json, is_list
 from agentkit.errors import ConfigurationError
 
-from .subschemas import mapped, walked
+from .subschemas import ALONE, BY_NAME, IN_LIST, walked
 
 _TEXTS = ("description", "title")
 MAX_NODES = 10_000  # schemas in one schema
@@ -51,7 +52,7 @@ def _wrong(node: bytes) -> str | None:
 
 def matcher(pattern: str) -> Callable[[str], bool] | None:
     """Whether a text holds the pattern, in linear time; None for a pattern that needs backtracking."""
-    return _matcher(pattern) if isinstance(pattern, str) else None
+    return _matcher(pattern)
 
 
 @functools.lru_cache(1024)
@@ -68,12 +69,12 @@ def _matcher(pattern: str) -> Callable[[str], bool] | None:
 def _problems(schema: Json) -> Iterator[str]:
     """What keeps a schema from being checked, with the remedy."""
     by_pattern = unevaluated = False
-    for number, node in enumerate(walked(schema)):
-        if number > MAX_NODES:
-            yield f"the schema has more than {MAX_NODES} parts; leave out what the tool does not need"
-            return
-        alone = mapped(node, lambda sub, path: True if is_json(sub) or isinstance(sub, bool) else sub)
-        wrong = _wrong(to_json({k: v for k, v in alone.items() if not (k in _TEXTS and isinstance(v, str))}))
+    nodes = list(itertools.islice(walked(schema), MAX_NODES + 1))
+    if len(nodes) > MAX_NODES:
+        yield f"the schema has more than {MAX_NODES} parts; leave out what the tool does not need"
+        return
+    for node in nodes:
+        wrong = _wrong(to_json(_alone(node)))
         if wrong is not None:
             yield f"the parameters are not a JSON Schema: {wrong}"
         for key in ("$ref", "$dynamicRef", "$recursiveRef"):
@@ -93,14 +94,31 @@ def _problems(schema: Json) -> Iterator[str]:
         yield "unevaluatedProperties beside patternProperties is not checked; use additionalProperties"
 
 
+def _alone(node: Json) -> Json:
+    """A schema without those inside it, and without its texts."""
+    out: Json = {}
+    for key, value in node.items():
+        if key in BY_NAME and is_json(value):
+            out[key] = {name: sub for name, sub in value.items() if not _is_schema(sub)}
+        elif key in IN_LIST and is_list(value) and value:
+            out[key] = [sub for sub in value if not _is_schema(sub)] or [True]
+        elif not (key in ALONE and _is_schema(value)) and not (key in _TEXTS and isinstance(value, str)):
+            out[key] = value
+    return out
+
+
+def _is_schema(sub: Any) -> bool:
+    return is_json(sub) or isinstance(sub, bool)
+
+
 def _check_references(schema: Json, where: str) -> None:
-    from referencing import Registry, Resource
+    from referencing import Registry
     from referencing.exceptions import Unresolvable
     from referencing.jsonschema import DRAFT202012
 
     base = schema.get("$id", "")
     registry: Any = Registry()
-    resolver = registry.with_resource(base, Resource(schema, DRAFT202012)).resolver(base)
+    resolver = registry.with_resource(base, DRAFT202012.create_resource(schema)).resolver(base)
     for node in walked(schema):
         seen: set[str] = set()
         at: Any = node

@@ -35,7 +35,10 @@ def normalised(parameters: Json, where: str, level: int = logging.WARNING) -> Js
     Raises ConfigurationError, with the remedy, for what could mean two things.
     """
     reading = _Reading(where)
-    schema: Json = reading.schema(parameters, "")
+    try:
+        schema: Json = reading.schema(parameters, "")
+    except RecursionError:
+        raise ConfigurationError(f"{where}: the schema is nested too deep") from None
     if reading.notes:
         log.log(level, "%s: its schema is read as JSON Schema: %s", where, "; ".join(dict.fromkeys(reading.notes)))
     return schema
@@ -43,7 +46,7 @@ def normalised(parameters: Json, where: str, level: int = logging.WARNING) -> Js
 
 def plain_name(name: str) -> str:
     """A dotted name as the wire allows it, with a warning; every other name as it is."""
-    if not isinstance(name, str) or "." not in name or not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
+    if "." not in name or not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
         return name
     log.warning("tool %r: names hold no dots; it is offered as %r", name, name.replace(".", "_"))
     return name.replace(".", "_")
@@ -102,7 +105,9 @@ class _Reading:
         """Parameters without `properties` around them: a validator would take them for unknown words, and skip them."""
         if any(key in node for key in (*BY_NAME, *IN_LIST, *ALONE, "$ref")):
             return
-        flat = [key for key, value in node.items() if key not in _DATA and is_json(value) and "type" in value]
+        flat = [
+            key for key, value in node.items() if key not in (*_DATA, "type") and is_json(value) and "type" in value
+        ]
         if flat:
             names = ", ".join(flat[:3])
             raise self._refused(path, f"{names} stand where the schema's own words do; put them under 'properties'")

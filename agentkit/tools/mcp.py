@@ -199,12 +199,12 @@ class RemoteFunction:
         """Call the tool there. Raises ToolError for whatever goes wrong: the run goes on."""
         ctx: Context[Any] = arguments.pop(_CONTEXT, Context())
 
-        async def progress(done: float, total: float | None, message: str | None) -> None:
-            await ctx.progress(message or "", done, total)
+        async def told(progress: float, total: float | None, message: str | None) -> None:
+            await ctx.progress(message or "", progress, total)
 
         try:
             result = await self._connection.ask(
-                lambda client: client.call_tool(self._name, arguments, progress_callback=progress), again=self._again
+                lambda client: client.call_tool(self._name, arguments, progress_callback=told), again=self._again
             )
         except Lost as error:
             raise ToolError(f"{error} while the tool ran; it may have taken effect") from None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
+from agentkit.chat import is_json
 from agentkit.errors import ConfigurationError, ToolError
 
 from .collection import tools_of
@@ -74,6 +75,6 @@ def _answer(rendered: Rendered, types: Any, *, is_error: bool = False) -> CallTo
             content.append(types.ImageContent(type="image", data=data, mime_type=kind))
         else:
             content.append(types.TextContent(type="text", text=image))
-    data = rendered.data if isinstance(rendered.data, dict) else None
-    answer: CallToolResult = types.CallToolResult(content=content, structured_content=data, is_error=is_error)
+    structured = rendered.data if is_json(rendered.data) else None
+    answer: CallToolResult = types.CallToolResult(content=content, structured_content=structured, is_error=is_error)
     return answer

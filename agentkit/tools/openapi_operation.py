@@ -55,7 +55,8 @@ class Request:
     def __init__(self, operation: Operation, description: Description, hidden: Collection[tuple[str, str]]) -> None:
         self.operation = operation
         self._places: dict[str, _Place] = {}
-        self._media, self._encoding, self._body_name = "", {}, ""
+        self._media, self._body_name = "", ""
+        self._encoding: Json = {}
         definitions: Json = {}
         properties: Json = {}
         required: list[str] = []

@@ -253,8 +253,9 @@ class Tool(Generic[P, R]):
         """Whether the model may see and call the tool now; 0 is no, and what has a higher number is offered later."""
         if self.when is None:
             return True
-        answer = self.when(ctx)
-        answer = await answer if inspect.isawaitable(answer) else answer
+        answer: object = self.when(ctx)
+        if inspect.isawaitable(answer):
+            answer = cast("object", await answer)
         return answer if isinstance(answer, int) else bool(answer)
 
     def lock_key(self, arguments: Arguments) -> str | None:
