@@ -229,6 +229,7 @@ def misjudged(
     return None
 
 
+@pytest.mark.slow
 def test_of_3000_odd_descriptions_none_is_silently_read_wrongly(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "agentkit")
     source = random.Random("descriptions")

@@ -66,6 +66,7 @@ def replies(state: RunState) -> list[str]:
     return [str(m.content) for m in state.messages if m.role == "tool"]
 
 
+@pytest.mark.slow
 async def test_a_run_opens_the_server_calls_its_tools_in_parallel_and_closes_it() -> None:
     calls = [("echo_add", {"a": 20, "b": 22}), ("echo_add", {"a": 1}), ("echo_deps", {}), ("echo_add", {"a": "x"})]
     agent = Agent(ScriptedModel([calls, "done"]), tools=[echo()])
@@ -76,6 +77,7 @@ async def test_a_run_opens_the_server_calls_its_tools_in_parallel_and_closes_it(
     assert "'x' is not of type 'integer'" in answers[3]
 
 
+@pytest.mark.slow
 async def test_a_source_held_open_keeps_its_server_over_runs() -> None:
     agent = Agent(ScriptedModel([[("process", {})], "a", [("process", {})], "b"]), tools=[echo(name="")])
     async with agent:
@@ -86,6 +88,7 @@ async def test_a_source_held_open_keeps_its_server_over_runs() -> None:
         os.kill(int(replies(first.state)[0]), 0)
 
 
+@pytest.mark.slow
 async def test_a_run_with_run_in_parallel_shares_what_is_open_whoever_leaves_first() -> None:
     source = echo(name="")
     agent = Agent(ScriptedModel([[("add", {"a": 1})], "a", "b"]), tools=[source])
@@ -96,6 +99,7 @@ async def test_a_run_with_run_in_parallel_shares_what_is_open_whoever_leaves_fir
         await source.tools()
 
 
+@pytest.mark.slow
 async def test_the_child_gets_no_key_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-children")
     source = MCPServer.stdio(sys.executable, [str(ECHO)], env={"PYTHONPATH": str(ROOT), "TOKEN": "t"}, name="")
@@ -105,6 +109,7 @@ async def test_the_child_gets_no_key_of_this_process(monkeypatch: pytest.MonkeyP
     assert "OPENAI" not in names
 
 
+@pytest.mark.slow
 async def test_a_killed_server_gives_tool_errors_and_comes_back() -> None:
     script = [[("die", {})], [("process", {})], [("die", {})], [("add", {"a": 1})], "done"]
     agent = Agent(ScriptedModel(script), tools=[echo(name="")])
@@ -117,6 +122,7 @@ async def test_a_killed_server_gives_tool_errors_and_comes_back() -> None:
     assert answers[3] == "2"
 
 
+@pytest.mark.slow
 async def test_a_read_call_that_finds_its_server_killed_is_asked_again_of_a_new_one() -> None:
     source = echo(name="")
     async with source:
@@ -277,6 +283,7 @@ def test_what_cannot_be_a_server_is_told_when_it_is_made() -> None:
     assert isinstance(MCPServer.stdio("npx"), ToolSource)
 
 
+@pytest.mark.slow
 def test_a_synchronous_run_opens_and_closes_its_server() -> None:
     agent = Agent(ScriptedModel([[("add", {"a": 1})], "done"]), tools=[echo(name="")])
     assert replies(agent.run_sync("go").state) == ["2"]
