@@ -24,6 +24,8 @@ WORDS = {
     ],
     "07_killed_and_resumed.py": ["transferring ...", "killed", "the outcome is unknown", "bank:   ['850.00 to rent']"],
     "08_external_tool.py": ['for the warehouse: {"article":"blue mug"}', "three left, on the top shelf"],
+    "10_mcp.py": ["warehouse_count_stock: read, approval=False", "4 pieces of lamp"],
+    "11_openapi.py": ["the API got /cities/New%20York/weather", "with the key s3cret", "14.5"],
 }
 
 

@@ -87,8 +87,14 @@ def _mended_object(value: Json, schema: Json, root: Json, repairs: list[str], pa
 
 
 def _takes_null(schema: Json, root: Json) -> bool:
-    kinds = [_kinds(branch) for branch in _branches(schema, root)]
-    return any("null" in some or not some for some in kinds)
+    return any(_is_null(branch) for branch in _branches(schema, root))
+
+
+def _is_null(branch: Json) -> bool:
+    if "enum" in branch:
+        return None in branch["enum"]
+    kinds = _kinds(branch)
+    return branch.get("const", False) is None or "null" in kinds or not (kinds or "const" in branch)
 
 
 def _read(text: str) -> Any:

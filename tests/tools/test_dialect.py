@@ -327,6 +327,15 @@ def test_a_schema_that_cannot_be_checked_is_refused(schema: dict[str, Any], told
         Tool.from_schema("f", "F.", schema, lambda **a: a)
 
 
+def test_null_for_an_optional_enum_without_a_type_means_that_it_was_left_out() -> None:
+    schema = {"type": "object", "properties": {"unit": {"enum": ["c", "f"]}, "kind": {"const": 1}, "any": {}}}
+    made = Tool.from_schema("f", "F.", schema, lambda **a: a)
+    assert made.strict is False
+    arguments = made.validate('{"unit": null, "kind": null, "any": null}')
+    assert arguments.values == {"any": None}
+    assert arguments.repairs == ("null for the default of unit", "null for the default of kind")
+
+
 def test_a_pattern_of_a_key_cannot_hang_the_check() -> None:
     schema = {"type": "object", "patternProperties": {"^(a+)+$": {"type": "integer"}}, "additionalProperties": False}
     made = Tool.from_schema("f", "F.", schema, lambda **a: a)
