@@ -85,31 +85,49 @@ class Description:
                 raise ConfigurationError(f"OpenAPI: $ref {reference!r} leads nowhere")
         return at
 
-    def schema(self, given: Any, definitions: Json, part: bool = False) -> Any:
+    def schema(self, given: Any, definitions: Json, hidden: frozenset[str] | None = None) -> Any:
         """A schema that stands alone: what it refers to is put into `definitions`, to become its `$defs`.
 
-        What only answers hold (readOnly) is left out. part: of an allOf, where a closed one would fit nothing.
+        What only answers hold (readOnly) is left out, and of a oneOf any branch will do: which, the server knows.
+        hidden: of a part of an allOf, what all its parts leave out; such a part is not closed, or nothing fits all.
         """
         if not is_json(given):
             return given
         if isinstance(reference := given.get("$ref"), str):
-            name = _definition_name(reference) + ("_part" if part else "")
+            name = _definition_name(reference, hidden)
             if name not in definitions:
                 if len(definitions) >= MAX_SCHEMAS:
                     raise ConfigurationError(f"OpenAPI: it reaches more than {MAX_SCHEMAS} schemas")
                 definitions[name] = {}  # so that a schema which refers to itself has an end
-                definitions[name] = self.schema(self._at(reference), definitions, part)
+                definitions[name] = self.schema(self._at(reference), definitions, hidden)
             beside = {key: value for key, value in given.items() if key in ("description", "nullable", "default")}
             return {**beside, "$ref": f"#/$defs/{name}"}
         node = {key: value for key, value in given.items() if key not in _ABOUT and not key.startswith("x-")}
+        if "oneOf" in node and "anyOf" not in node:
+            node["anyOf"] = node.pop("oneOf")
+        if "allOf" in node:
+            hidden = (hidden or frozenset()) | self._read_only(node)
+        left_out = (hidden or frozenset()) | _read_only(node)
         if is_json(properties := node.get("properties")):
-            hidden = {name for name, sub in properties.items() if is_json(sub) and sub.get("readOnly") is True}
-            node["properties"] = {name: sub for name, sub in properties.items() if name not in hidden}
-            if hidden and is_list(node.get("required")):
-                node["required"] = [name for name in node["required"] if name not in hidden]
-        if (part or "allOf" in node) and node.get("additionalProperties") is False:
+            node["properties"] = {name: sub for name, sub in properties.items() if name not in _read_only(node)}
+        if left_out and is_list(node.get("required")):
+            node["required"] = [name for name in node["required"] if name not in left_out]
+        if hidden is not None and node.get("additionalProperties") is False:
             del node["additionalProperties"]
-        return mapped(node, lambda sub, where: self.schema(sub, definitions, where.endswith("[allOf]")))
+        return mapped(node, lambda sub, at: self.schema(sub, definitions, hidden if at.endswith("[allOf]") else None))
+
+    def _read_only(self, node: Json, depth: int = 0) -> frozenset[str]:
+        """What the parts of an allOf declare readOnly, all together."""
+        found = _read_only(node)
+        for part in node.get("allOf", ()) if depth < 16 else ():
+            found |= self._read_only(self.followed(part), depth + 1)
+        return found
+
+
+def _read_only(node: Json) -> frozenset[str]:
+    properties = node.get("properties")
+    rows = properties.items() if is_json(properties) else ()
+    return frozenset(name for name, sub in rows if is_json(sub) and sub.get("readOnly") is True)
 
 
 _ABOUT = frozenset(
@@ -117,12 +135,14 @@ _ABOUT = frozenset(
 )
 
 
-def _definition_name(reference: str) -> str:
-    """The same name for a reference in every process, and another for every other one."""
-    name = reference.removeprefix("#/components/schemas/")
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+def _definition_name(reference: str, hidden: frozenset[str] | None) -> str:
+    """The same name for a reference in every process, and another for every other one and every other reading of it."""
+    name, whole = reference.removeprefix("#/components/schemas/"), f"{reference} {sorted(hidden or ())}"
+    if hidden is not None:
+        name += "_part"
+    if not hidden and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
         return name
-    return f"{re.sub('[^A-Za-z0-9_-]', '_', name)[-40:]}_{hashlib.sha256(reference.encode()).hexdigest()[:8]}"
+    return f"{re.sub('[^A-Za-z0-9_-]', '_', name)[-40:]}_{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def _read(document: Json | str | Path) -> Json:

@@ -387,6 +387,20 @@ def test_parts_of_an_allof_that_are_closed_are_read_as_their_sum() -> None:
     assert not accepts(alone, {"a": "1", "b": "2"})
 
 
+def test_what_one_part_of_an_allof_declares_read_only_no_part_requires_and_any_branch_of_a_oneof_will_do() -> None:
+    schemas = {
+        "Stored": {"type": "object", "properties": {"id": {"type": "string", "readOnly": True}}},
+        "Named": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["id", "name"]},
+        "Alone": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
+    }
+    refs = {name: {"$ref": f"#/components/schemas/{name}"} for name in schemas}
+    tool = tool_of({"oneOf": [{"allOf": [refs["Stored"], refs["Named"]]}, refs["Alone"]]}, "3.0.0", **schemas)
+    assert accepts(tool, {"name": "n"})
+    assert accepts(tool, {"id": "i"})
+    assert accepts(tool, {"name": "n", "id": "i"})  # both branches fit
+    assert not accepts(tool, {})
+
+
 async def test_a_document_in_yaml_and_a_text_are_read(tmp_path: Path) -> None:
     text = "openapi: 3.1.0\ninfo: {title: T, version: 2020-01-01}\npaths:\n  /x:\n    get:\n      operationId: x\n"
     path = tmp_path / "api.yaml"
