@@ -3,10 +3,11 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from agentkit import Agent, OpenAPI, model_from_environment
 
-DESCRIPTION = {
+DESCRIPTION: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {"title": "Weather", "version": "1"},
     "components": {"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-Key"}}},

@@ -117,12 +117,12 @@ def _check_references(schema: Json, where: str) -> None:
     from referencing.jsonschema import DRAFT202012
 
     base = schema.get("$id", "")
-    registry: Any = Registry()
+    registry: Any = Registry[Any]()
     resolver = registry.with_resource(base, DRAFT202012.create_resource(schema)).resolver(base)
     for node in walked(schema):
         seen: set[str] = set()
         at: Any = node
-        while isinstance(at, dict) and isinstance(reference := at.get("$ref"), str):
+        while is_json(at) and isinstance(reference := at.get("$ref"), str):
             if reference in seen:
                 raise ConfigurationError(f"{where}: $ref {reference!r} leads back to itself; let it mean something")
             seen.add(reference)

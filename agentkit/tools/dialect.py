@@ -114,7 +114,8 @@ class _Reading:
 
     def _older(self, node: Json, path: str) -> None:
         """What drafts before 2019 said in other words."""
-        for key, value in (node.pop("dependencies", None) or {}).items():
+        dependencies: Json = node.pop("dependencies", None) or {}
+        for key, value in dependencies.items():
             kind = "dependentRequired" if is_list(value) else "dependentSchemas"
             node[kind] = {**node.get(kind, {}), key: value}
             self._note(path, "dependencies")

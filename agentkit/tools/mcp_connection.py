@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import math
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import sniffio
 
+from agentkit.client import first_error
 from agentkit.errors import ConfigurationError, SourceFailed
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def http_client(url: str, headers: Mapping[str, str]) -> Client:
     transport = importlib.import_module("mcp.client.streamable_http").streamable_http_client
 
     @asynccontextmanager
-    async def streams() -> AsyncIterator[Any]:
+    async def streams() -> AsyncGenerator[Any]:
         timeout = httpx2.Timeout(30, read=300)
         http = httpx2.AsyncClient(headers={**headers}, timeout=timeout, trust_env=False)
         async with http, transport(url, http_client=http) as pair:
@@ -155,8 +156,7 @@ def _is_lost(error: Any) -> bool:
 
 
 def _reason(error: BaseException | None) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    error = first_error(error) if error is not None else None
     if isinstance(error, TimeoutError):
         return "the server did not answer in time; give connect=seconds"
     if isinstance(error, FileNotFoundError):

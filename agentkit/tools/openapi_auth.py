@@ -33,7 +33,8 @@ class Credentials:
         self._general: Any = description.root.get("security", [])
         self._bearer = Secret(auth, "auth") if isinstance(auth, str) else None
         self._by_scheme: dict[str, Credential] = {}
-        for name, value in (auth if isinstance(auth, Mapping) else {}).items():
+        secrets: Mapping[str, str] = {} if auth is None or isinstance(auth, str) else auth
+        for name, value in secrets.items():
             if name not in self._schemes:
                 known = ", ".join(self._schemes) or "none; give auth='a bearer token'"
                 raise ConfigurationError(f"OpenAPI: auth names {name!r}; the document's security schemes are: {known}")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from agentkit.chat import Json, is_json, is_list
 from agentkit.errors import ConfigurationError
@@ -124,9 +124,13 @@ class Description:
         return found
 
 
+def as_object(node: Any) -> Json:
+    """What should be an object; an empty one where a document has something else."""
+    return node if is_json(node) else {}
+
+
 def _read_only(node: Json) -> frozenset[str]:
-    properties = node.get("properties")
-    rows = properties.items() if is_json(properties) else ()
+    rows = as_object(node.get("properties")).items()
     return frozenset(name for name, sub in rows if is_json(sub) and sub.get("readOnly") is True)
 
 
@@ -150,7 +154,7 @@ def _read(document: Json | str | Path) -> Json:
         return document
     if isinstance(document, str) and ("\n" in document or document.lstrip()[:1] == "{"):
         return parsed_document(document, "the text")
-    if not isinstance(document, str | Path):
+    if not isinstance(cast("object", document), str | Path):
         raise ConfigurationError(f"OpenAPI: {type(document).__name__} is no document; give a dict, a text or a path")
     if "://" in str(document):
         raise ConfigurationError("OpenAPI fetches nothing by itself; give it `await fetch(url)`, of agentkit.client")

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from agentkit.chat import Json, is_json, is_list
 from agentkit.errors import ConfigurationError, ToolError
 
-from .openapi_description import Description, Operation
+from .openapi_description import Description, Operation, as_object
 from .source import wire_name
 
 _STYLES = {
@@ -83,12 +83,12 @@ class Request:
         if "requestBody" not in self.operation.body:
             return
         body = description.followed(self.operation.body["requestBody"])
-        content = body.get("content") or {}
+        content = as_object(body.get("content"))
         media = next(filter(None, (next(filter(test, content), None) for test in _MEDIA)), None)
         if media is None:
             raise ConfigurationError(f"its body is {', '.join(content) or 'of no type'}, which cannot be written")
         entry = description.followed(content[media])
-        self._media, self._encoding = media, entry.get("encoding") or {}
+        self._media, self._encoding = media, as_object(entry.get("encoding"))
         self._body_name = "body" if "body" not in properties else "request_body"
         properties[self._body_name] = _described(description.schema(entry.get("schema", {}), definitions), body)
         if body.get("required") is True:
@@ -233,7 +233,7 @@ def _body(value: Any, media: str, encoding: Json) -> tuple[bytes, str]:
 def _form(value: Any, encoding: Json) -> list[str]:
     pairs: list[str] = []
     for name, item in (value if is_json(value) else {}).items():
-        told = encoding.get(name) or {}
+        told = as_object(encoding.get(name))
         style = str(told.get("style") or "form")
         place = _Place("query", name, style, bool(told.get("explode", style == "form")), False, False)
         nested = is_json(item) and "style" not in told
@@ -246,7 +246,7 @@ def _multipart(value: Any, encoding: Json) -> tuple[bytes, str]:
     parts: list[bytes] = []
     for name, item in (value if is_json(value) else {}).items():
         for single in item if is_list(item) else [item]:
-            kind = str((encoding.get(name) or {}).get("contentType") or "").split(",")[0].strip()
+            kind = str(as_object(encoding.get(name)).get("contentType") or "").split(",")[0].strip()
             kind = kind or ("application/json" if is_json(single) else "")
             field = quote(name, safe=" ")
             head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"'

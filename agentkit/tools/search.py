@@ -76,12 +76,14 @@ class ToolSearch:
         )
 
     def _once_found(self, tool: Tool[..., Any]) -> Tool[..., Any]:
-        async def offered(ctx: Context[Any]) -> int:
-            place = self._found(ctx).get(tool.name, 0)
-            return place if place and await tool.offered(ctx) else 0
+        def found(ctx: Context[Any]) -> int:
+            return self._found(ctx).get(tool.name, 0)
+
+        async def found_and_offered(ctx: Context[Any]) -> int:
+            return found(ctx) if found(ctx) and await tool.offered(ctx) else 0
 
         shown = copy.copy(tool)
-        shown.when = (lambda ctx: self._found(ctx).get(tool.name, 0)) if tool.when is None else offered
+        shown.when = found if tool.when is None else found_and_offered
         return shown
 
     def _found(self, ctx: Context[Any]) -> dict[str, int]:

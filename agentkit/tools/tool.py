@@ -102,7 +102,8 @@ class Tool(Generic[P, R]):
         self.effect: Effect = effect
         self.approval, self.expires, self.timeout = approval, expires, timeout
         self.max_failures, self.max_result, self.lock = max_failures, max_result, lock
-        self.when, self.untrusted = when, untrusted
+        self.when: Callable[[Context[Any]], int | Awaitable[int]] | None = when
+        self.untrusted = untrusted
         self.runs_elsewhere = function is None
         self._is_async = function is not None and _is_async(function)
         self.threaded = function is not None and not self._is_async and thread
