@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from types import TracebackType
@@ -29,7 +29,7 @@ from agentkit.run.spec import AgentSpec, Choose, Handoff, Instructions, Team
 from agentkit.run.stopped import outside_the_run
 from agentkit.run.stream import RunStream, SyncRunStream
 from agentkit.run.sync import refuse_running_loop, run_in_thread_loop
-from agentkit.tools import SchemaOptions, Tool, tools_of
+from agentkit.tools import SchemaOptions, Tool, sources_of, tools_of
 
 if TYPE_CHECKING:
     from agentkit.run.graph import Graph
@@ -131,6 +131,7 @@ class Agent(Generic[Deps, Out]):
             name=name,
             instructions=instructions,
             tools=tools_of(tools),
+            sources=sources_of(tools),
             output_type=output,
             deps_type=deps,
             settings=Settings() if settings is None else settings,
@@ -166,7 +167,7 @@ class Agent(Generic[Deps, Out]):
             "output": spec.output_type,
             "name": spec.name,
             "instructions": spec.instructions,
-            "tools": spec.tools,
+            "tools": (*spec.tools, *spec.sources),
             "settings": spec.settings,
             "limits": spec.limits,
             "middleware": spec.middleware,
@@ -261,15 +262,17 @@ class Agent(Generic[Deps, Out]):
         return graph_of(self.spec)
 
     async def __aenter__(self) -> Agent[Deps, Out]:
-        for model in self._team.closable:
-            await model.__aenter__()
+        async with AsyncExitStack() as stack:
+            for held in (*self._team.closable, *self._team.sources):
+                await stack.enter_async_context(held)
+            stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for model in self._team.closable:
-            await model.__aexit__(kind, error, trace)
+        for held in reversed((*self._team.closable, *self._team.sources)):
+            await held.__aexit__(kind, error, trace)
 
     def _active(self) -> Agent[Any, Any]:
         return self._override.get() or self

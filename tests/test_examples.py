@@ -38,6 +38,8 @@ WORDS = {
     "08_external_tool.py": ['for the warehouse: {"article":"blue mug"}', "three left, on the top shelf"],
     "data_analyst/analyst.py": ["5076.02", "flipper_length_mm_by_island.svg", '"penguins":344'],
     "travel_desk/travel.py": ["flights:", "hotels:", "booked: ['flight AK102 to Lisbon", "390 euros"],
+    "09_mcp.py": ["warehouse_count_stock: read, approval=False", "4 pieces of lamp"],
+    "10_openapi.py": ["the API got /cities/New%20York/weather", "with the key s3cret", "14.5"],
 }
 
 

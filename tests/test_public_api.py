@@ -19,11 +19,11 @@ from agentkit.tools import SchemaOptions, ToolOptions
 NAMES = """
 Agent AgentChanged AgentEvent AgentKitError AuthenticationFailed BadRequest ChatClient ChatCompletion ChatRequest ConfigurationError
 ConnectionFailed ContentFiltered Context ContextOverflow Event FallbackModel FunctionModel GuardrailTripped Handoff LimitReached Limits
-MemoryStore Middleware Model ModelCall ModelError ModelRefused OfflineModel OutputInvalid OutputTruncated PartialOutput
+MCPServer MemoryStore Middleware Model ModelCall ModelError ModelRefused OfflineModel OpenAPI OutputInvalid OutputTruncated PartialOutput
 PostgresStore Profile ProtocolError RateLimited ReasoningDelta RecordedModel RefusalDelta RemoteModel Restarted RunCall RunFinished RunResult
-RunStarted RunState RunStream SQLiteStore ScriptedModel ServerFailed Session SessionConflict Settings StatusError StillWaiting Store StoreError
+RunStarted RunState RunStream SQLiteStore ScriptedModel ServerFailed Session SessionConflict Settings SourceFailed StatusError StillWaiting Store StoreError
 StreamInterrupted StreamTruncated SyncRunStream TextDelta Timeout Tool ToolError ToolFailed ToolFinished ToolProgress ToolProposed
-ToolResult ToolRun ToolStarted Usage Waiting event_json model_from_environment tool
+ToolResult ToolRun ToolSearch ToolSource ToolStarted Usage Waiting event_json model_from_environment tool
 """
 
 OPTIONS: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import anyio
@@ -63,7 +64,7 @@ async def _admit(run: Run, call: Call) -> Admitted | Result:
     if call.type != "function":
         return Result(call.ref, "invalid", f"calls of type {call.type!r} cannot be run; call a function")
     if tool is None:
-        return Result(call.ref, "invalid", _no_such_tool(call.name, list(spec.by_name)))
+        return Result(call.ref, "invalid", _no_such_tool(call.name, spec.by_name))
     context = run.context(ToolUse(call.ref, tool.name, call.arguments))
     try:
         if not await tool.offered(context):
@@ -91,8 +92,9 @@ async def _admit(run: Run, call: Call) -> Admitted | Result:
     )
 
 
-def _no_such_tool(name: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(name, names, 1)
+def _no_such_tool(name: str, tools: Mapping[str, Tool[..., Any]]) -> str:
+    near = difflib.get_close_matches(name, list(tools), 1)
+    names = [name for name, tool in tools.items() if tool.when is None]  # the others may be hidden, and many
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"there is no tool {name!r}.{hint} The tools are: {', '.join(names) or 'none'}"
 
