@@ -25,7 +25,7 @@ from .turn import prepared
 
 
 class Decided(BaseModel):
-    """What somebody says of one call. arguments: edited ones, of an approval. result: of an answer."""
+    """What somebody says of one call. arguments: edited ones, which make it another call. result: of an answer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
