@@ -123,7 +123,9 @@ def test_times_and_tokens_are_those_of_the_run(tmp_path: Path) -> None:
     assert shown.count("3 + 5 tokens") == 2
     assert "ServerFailed, again after 0.03 s" in shown
     assert re.search(r"invoke_agent agent\s+(\d+ ms|\d+\.\d\d s)  3 \+ 5 tokens", shown)
-    run_row = next(row for row in map(json.loads, (tmp_path / "t.jsonl").open()) if row["parent"] is None)
+    run_row = next(
+        row for row in map(json.loads, (tmp_path / "t.jsonl").read_text().splitlines()) if row["parent"] is None
+    )
     assert run_row["seconds"] >= 0.03  # the wait is in it
 
 
