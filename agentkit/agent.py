@@ -26,6 +26,7 @@ from agentkit.run.nested import agent_tool
 from agentkit.run.result import RunResult
 from agentkit.run.run import Emit, Journal, Run, Shared
 from agentkit.run.spec import AgentSpec, Choose, Handoff, Instructions, Team
+from agentkit.run.stopped import outside_the_run
 from agentkit.run.stream import RunStream, SyncRunStream
 from agentkit.run.sync import refuse_running_loop, run_in_thread_loop
 from agentkit.tools import SchemaOptions, Tool, tools_of
@@ -199,7 +200,8 @@ class Agent(Generic[Deps, Out]):
 
         input: text, content parts, messages, a RunState to go on from, or None to go on in the session.
         """
-        return await execute(await self._prepare(input, deps, None, False, **options))
+        with outside_the_run():
+            return await execute(await self._prepare(input, deps, None, False, **options))
 
     @overload
     def run_sync(self: Agent[None, O], input: RunInput, **options: Unpack[RunOptions]) -> RunResult[O]: ...
@@ -212,7 +214,8 @@ class Agent(Generic[Deps, Out]):
         async def main() -> RunResult[Any]:
             return await execute(await self._prepare(input, deps, None, False, **options))
 
-        return run_in_thread_loop(main(), self._active()._team)
+        with outside_the_run():
+            return run_in_thread_loop(main(), self._active()._team)
 
     @overload
     def stream(self: Agent[None, O], input: RunInput, **options: Unpack[StreamOptions]) -> RunStream[O]: ...

@@ -21,6 +21,8 @@ COMMANDS = {  # name, which is its module's: its one line of help, told without 
     "tools": "Show an agent's tools as the model sees them.",
     "serve": "Serve agents as a Chat Completions endpoint.",
     "trace": "Show what runs did, out of a store or a trace file.",
+    "eval": "Score what an agent does over cases, and write a report.",
+    "graph": "Draw which agents hand over to which, or ask which.",
     "doctor": "Ask an endpoint what it supports.",
 }
 OK, FAILED, USAGE, WAITS, INTERRUPTED = 0, 1, 2, 3, 130

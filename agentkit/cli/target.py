@@ -12,12 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from typing_extensions import TypeIs
 
 from agentkit.agent import Agent
 from agentkit.errors import AgentKitError, ConfigurationError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,7 @@ class Target:
 
 def target_at(text: str) -> Target:
     """The agent that a TARGET names. Raises ConfigurationError that says what was looked for and what is there."""
-    place, _, name = text.rpartition(":")
-    if not place or not name.replace(".", "_").isidentifier():
-        place, name = text, ""
+    place, name = _split(text)
     module = _module(place)
     if not name:
         return Target(_only_agent(module, place), module, place)
@@ -58,6 +58,26 @@ def target_at(text: str) -> Target:
         return Target(value, module, place)
     what = f"{name} in {place} is {type(value).__name__}, no agent"
     raise ConfigurationError(f"{what}; {_there(place, _named(module, Agent))}")
+
+
+def all_at(text: str, kind: type[T], example: str) -> dict[str, T]:
+    """Everything of a kind in the module or file that a text names, or the one it names behind a colon.
+
+    Raises ConfigurationError; `example` shows how one is made.
+    """
+    place, name = _split(text)
+    module = _module(place)
+    found: dict[str, T] = _named(module, kind)
+    chosen = {name: found[name]} if name in found else {} if name else found
+    if not chosen:
+        there = f"there: {', '.join(found)}" if found else f"make one at the top level: {example}"
+        raise ConfigurationError(f"there is no {kind.__name__} {repr(name) + ' ' if name else ''}in {place}; {there}")
+    return chosen
+
+
+def _split(text: str) -> tuple[str, str]:
+    place, _, name = text.rpartition(":")
+    return (place, name) if place and name.replace(".", "_").isidentifier() else (text, "")
 
 
 def _is_agent(thing: object) -> TypeIs[Agent[Any, Any]]:

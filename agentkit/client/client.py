@@ -69,7 +69,7 @@ class ChatClient:
         self.base_url = checked_base_url(base_url or OPENAI, allow_http=allow_http)
         self._key = Secret(api_key) if api_key is not None else None
         self._headers = {"accept-encoding": "identity", "content-type": "application/json", **(headers or {})}
-        check_patience(timeout, retries)
+        check_patience(timeout, retries, sizes)
         self._timeout, self._sizes = timeout or Timeout(), sizes or Sizes()
         self._retry = RetryPolicy(retries, self._timeout.retry_after)
         self._http = http
@@ -178,9 +178,11 @@ class ChatClient:
         return f"ChatClient({self.base_url!r})"
 
 
-def check_patience(timeout: object, retries: object) -> None:
-    """Raise ConfigurationError for a timeout that is no Timeout, and for retries that cannot be counted."""
+def check_patience(timeout: object, retries: object, sizes: object = None) -> None:
+    """Raise ConfigurationError for what is no Timeout and no Sizes, and for retries that cannot be counted."""
     if not isinstance(timeout, Timeout | None):
         raise ConfigurationError(f"timeout={timeout!r}; give Timeout(connect=10, first=600, between=120)")
+    if not isinstance(sizes, Sizes | None):
+        raise ConfigurationError(f"sizes={sizes!r}; give Sizes(event=..., body=..., text=...)")
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
         raise ConfigurationError(f"retries={retries!r}; give a whole number, 0 for none")

@@ -19,7 +19,7 @@ from agentkit.errors import StoreError
 
 from .owner import Owner, forget, new_owner
 from .session import Session
-from .store import conflict, still_owned
+from .store import conflict, given_back, still_owned
 
 T = TypeVar("T")
 VERSION = 2  # of the tables; 1 had no times of entries
@@ -92,7 +92,7 @@ class SQLiteStore:
             try:
                 yield
             finally:
-                with anyio.CancelScope(shield=True):
+                with anyio.CancelScope(shield=True), given_back(journal):
                     await self._do(lambda connection: _disown(connection, journal, owner))
         finally:
             forget(owner)

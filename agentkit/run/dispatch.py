@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import time
 from typing import Any, Literal
 
 import anyio
@@ -13,6 +12,7 @@ from agentkit.journal import Admitted, AgentChanged, Call, Decision, Result
 from agentkit.tools import Arguments, Tool
 
 from . import events
+from .clock import wall_clock
 from .events import ToolFinished, ToolUse
 from .group import plain_group
 from .nested import team_of
@@ -83,7 +83,9 @@ async def _admit(run: Run, call: Call) -> Admitted | Result:
         wants = "external" if tool.runs_elsewhere else "approval"
     nested = team_of(tool) is not None
     digest = tool.digest if wants else ""
-    expires = time.time() + tool.expires if wants == "approval" and tool.expires is not None else None
+    expires = call.admitted.expires if call.admitted is not None else None  # an edit gains no time
+    if expires is None and wants == "approval" and tool.expires is not None:
+        expires = wall_clock.get()() + tool.expires
     return Admitted(
         call.ref, arguments.json, tool.effect, digest, wants, nested, arguments.repairs, expires, tool.untrusted
     )
@@ -105,7 +107,7 @@ async def _still_valid(run: Run, call: Call) -> bool:
     problem: Result | None = None
     if tool is None or admitted is None:
         problem = Result(call.ref, "error", f"the tool {call.name!r} is gone")
-    elif admitted.expires is not None and not call.attempt and time.time() > admitted.expires:
+    elif admitted.expires is not None and not call.attempt and wall_clock.get()() > admitted.expires:
         problem = Result(call.ref, "denied", "denied: the approval came too late")
     elif admitted.digest and tool.digest != admitted.digest:
         problem = Result(call.ref, "denied", "denied: the tool changed after the call was approved")

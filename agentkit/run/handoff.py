@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from agentkit.chat import Message, UserMessage
-from agentkit.journal import Compacted
+from agentkit.journal import Compacted, Input
 
 from .input import messages_of
 from .run import Run
@@ -28,7 +28,8 @@ async def _view(run: Run, history: Any) -> tuple[Message, ...]:
     if history == "last_run":
         return state.new_messages
     if history == "none":
-        asked = [message for message in state.messages if isinstance(message, UserMessage)]
-        return tuple(asked[-1:]) or state.new_messages
+        given = [entry.messages for entry in state.entries if isinstance(entry, Input)][-1]
+        asked = [message for message in given if isinstance(message, UserMessage)]
+        return tuple(asked[-1:]) or given
     chosen = history(state.messages)
     return messages_of(await chosen if inspect.isawaitable(chosen) else chosen)

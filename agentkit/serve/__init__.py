@@ -2,10 +2,8 @@
 
 import importlib.util
 
-from agentkit.errors import ConfigurationError
-
 if importlib.util.find_spec("starlette") is None or importlib.util.find_spec("uvicorn") is None:
-    raise ConfigurationError("agentkit.serve needs the extra `serve`: pip install -e '.[serve]'")
+    raise ImportError("agentkit.serve needs the extra `serve`: pip install -e '.[serve]'")
 
 from .app import create_app, serve
 from .guard import Reach

@@ -93,7 +93,7 @@ async def answered(service: Service, request: Request, turn: Turn) -> Response:
 
     if chat.stream:
         stream = turn.agent.stream(turn.input, session=turn.session, **turn.options)
-        chunks = Chunks(head, chat.stream_options, turn.last_alone)
+        chunks = Chunks(head, chat.stream_options, turn.held)
         return Streamed(stream, chunks, finish, service.request_id(request), turn.asked.steps)
 
     async def whole() -> Answer:

@@ -156,7 +156,7 @@ class Runs:
         if sum(run.ended is None for run in self._runs.values()) >= self.service.reach.concurrent:
             raise Refusal(429, "too many runs at a time; try again", code="busy", headers={"retry-after": "1"})
         spans, deps = ModelSpans(run), await self.service.deps_for(agent, request)
-        spans.stream = agent.stream(given, deps=deps, session=stored, middleware=[spans])
+        spans.stream = agent.stream(given, deps=deps, session=stored, middleware=[spans], nested=True)
         if self._group is None:
             raise Refusal(503, "the server does not run yet, or no longer")
         self._runs[run.id] = run

@@ -41,8 +41,7 @@ def event(body: Json) -> bytes:
 class Chunks:
     """Writes the chunks of one answer: what the run tells at once, and at its end what was not told yet.
 
-    `held`: nothing before the end. An answer that is JSON, or has log probabilities, is the last turn's alone, and
-    which turn is the last is known when it is over.
+    held: nothing before the end.
     """
 
     def __init__(self, head: Head, options: StreamOptions | None, held: bool) -> None:
@@ -62,7 +61,7 @@ class Chunks:
         if self._held:
             return
         if isinstance(event, Restarted) and self._dirty:
-            raise Refusal(502, "the model began its answer again after a part of it was sent", code="restarted")
+            raise _taken_back()
         if isinstance(event, TextDelta):
             yield from self._text("content", event.text, event.choice)
         elif isinstance(event, RefusalDelta):
@@ -76,6 +75,8 @@ class Chunks:
             index, message = choice["index"], choice["message"]
             yield from self._begun(index)
             told = self._told[index]
+            if not (message.get("content") or "").startswith(told.get("content", "")):
+                raise _taken_back()
             for content, logprobs in _tokens(choice):
                 told["content"] = told.get("content", "") + content
                 yield self._chunk(index, {"content": content}, logprobs=logprobs)
@@ -122,6 +123,10 @@ class Chunks:
         if self._obfuscation:  # against reading along by the sizes of encrypted packets
             chunk["obfuscation"] = secrets.token_urlsafe(PAD)[: PAD - len(to_json(delta)) % PAD]
         return event(chunk)
+
+
+def _taken_back() -> Refusal:
+    return Refusal(502, "the model began its answer again after a part of it was sent", code="restarted")
 
 
 def _tokens(choice: Json) -> Iterator[tuple[str, Json]]:

@@ -23,6 +23,7 @@ from agentkit.chat import (
 )
 from agentkit.errors import ConfigurationError
 from agentkit.journal import RunState, Session
+from agentkit.run import Team
 from agentkit.run.input import RunInput
 from agentkit.tools import Tool
 
@@ -53,7 +54,11 @@ class Turn:
     calls: frozenset[str] = frozenset()
 
     def going_on(self, state: RunState) -> Turn:
-        """The turn that goes on from a state."""
+        """The turn that goes on from a state. Raises Refusal when another agent's run stands there."""
+        spec = self.agent.spec
+        if state.agent not in Team(spec, spec.limits).specs:
+            told = f"the run that goes on here is another agent's than {self.model!r}"
+            raise Refusal(409, told, param="model", code="session_conflict")
         return replace(self, input=state, before=state.usage)
 
     @property
@@ -66,6 +71,12 @@ class Turn:
     def last_alone(self) -> bool:
         """Whether the answer is the last turn's alone: JSON cannot be joined, and log probabilities are of one turn."""
         return self.structured or bool(self.asked.chat.logprobs)
+
+    @property
+    def held(self) -> bool:
+        """Whether a stream tells such an answer at its end: which turn is the last is known when the run is over."""
+        several = self.agent.spec.output is not None or self.agent.spec.by_name.keys() > self.client_tools
+        return bool(self.asked.chat.logprobs) or (self.structured and several)
 
 
 async def prepared(service: Service, request: Request, asked: Asked, model: str) -> Turn:

@@ -12,6 +12,7 @@ from agentkit import (
     Agent,
     AgentKitError,
     ChatClient,
+    ConfigurationError,
     ConnectionFailed,
     FunctionModel,
     LimitReached,
@@ -112,6 +113,22 @@ async def test_a_limit_of_the_wire_is_a_typed_error_with_the_state(
     assert type(error) is kind
     assert pytest.raises(kind, match=told).matches(error)
     assert not isinstance(error, RateLimited) or error.retry_after == 6
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Sizes(text=0), r"Sizes\(text=0\): use a whole number above 0"),
+        (lambda: ChatClient("http://localhost", sizes=100), r"sizes=100; give Sizes"),
+        (lambda: Timeout(headers=-1), r"Timeout\(headers=-1\): use seconds above 0"),
+        (lambda: Limits(depth=None), "cannot be switched off"),
+        (lambda: Limits(calls_per_turn=0), "use a number above 0"),
+        (lambda: Limits(retries=-1), "use a number 0 or more"),
+    ],
+)
+async def test_a_limit_that_cannot_be_is_refused(make: Any, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        make()
 
 
 @pytest.fixture

@@ -21,13 +21,14 @@ from agentkit import (
     ScriptedModel,
     TextDelta,
     ToolFinished,
+    ToolResult,
     ToolStarted,
     Waiting,
     event_json,
     tool,
 )
 from agentkit.chat import Message
-from agentkit.journal import AgentChanged, Compacted
+from agentkit.journal import AgentChanged, Compacted, Told
 from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.anyio
@@ -117,6 +118,19 @@ async def test_from_every_prefix_of_the_journal_the_hand_over_ends_the_same(hist
         assert (result.output, result.agent) == (whole.output, "billing")
         assert sum(isinstance(entry, AgentChanged) for entry in result.state.entries) == 1
         check_invariants(result)
+
+
+async def test_what_the_framework_said_in_the_users_place_is_not_what_the_user_asked() -> None:
+    @tool(effect="read")
+    async def photo() -> ToolResult:
+        """Take a photo."""
+        return ToolResult("taken", images=["data:image/png;base64,AA=="])
+
+    script = [[("photo", {})], [("photo", {})], [("photo", {})], [("transfer_to_billing", {}), ("photo", {})]]
+    agent = Agent(ScriptedModel(script), name="triage", tools=[photo], handoffs=[Handoff(billing(), history="none")])
+    result = await agent.run("my invoice")
+    assert any(isinstance(entry, Told) for entry in result.state.entries)  # the circle was told of
+    assert result.output.splitlines() == ["system: You bill.", "user: my invoice"]
 
 
 async def test_what_a_function_of_the_history_gave_is_not_asked_for_again() -> None:

@@ -56,6 +56,18 @@ async def error_of(agent: Agent[None, Any], given: Any, **options: Any) -> Agent
     return raised.value
 
 
+async def cancelled_after(event: anyio.Event, agent: Agent[None, Any], session: Session) -> None:
+    """Run, and cancel from outside once this happened."""
+    async with anyio.create_task_group() as group:
+
+        async def run() -> None:
+            await agent.run("go", session=session)
+
+        group.start_soon(run)
+        await event.wait()
+        group.cancel_scope.cancel()
+
+
 class Shop:
     """Tools that note what they did, and a switch that breaks them."""
 
@@ -150,14 +162,7 @@ async def test_a_run_that_was_cut_off_goes_on_and_the_model_hears_that_a_write_i
         error = await error_of(agent, "go", session=session, limits=Limits(seconds=0.05))
         assert isinstance(error, LimitReached)
     else:
-        async with anyio.create_task_group() as group:
-
-            async def run() -> None:
-                await agent.run("go", session=session)
-
-            group.start_soon(run)
-            await began.wait()
-            group.cancel_scope.cancel()
+        await cancelled_after(began, agent, session)
     result = await agent.run(None, session=session)
     assert result.output == "done"
     assert str(result.messages[2].content).startswith(("unknown", "timeout"))
@@ -175,14 +180,7 @@ async def test_a_request_that_was_cancelled_is_counted_and_asked_again() -> None
 
     session = Session()
     agent = Agent(FunctionModel(answer))
-    async with anyio.create_task_group() as group:
-
-        async def run() -> None:
-            await agent.run("go", session=session)
-
-        group.start_soon(run)
-        await asked.wait()
-        group.cancel_scope.cancel()
+    await cancelled_after(asked, agent, session)
     usage = (await session.load()).usage
     assert (usage.requests, usage.requests_unknown) == (1, 1)
     result = await agent.run(None, session=session)

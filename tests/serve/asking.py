@@ -11,9 +11,8 @@ from jsonschema import Draft202012Validator
 
 from tests.loopback import SCHEMA
 
-# Where the description is stricter than what the API itself sends, or than its page:
-# - usage of a stream's chunks may be null, of answers it is absent when nobody told it: it is optional there.
-# - the answer of n>1 with calls of several choices, and `reasoning_content`, are further fields, which it allows.
+# Known spots where the description is stricter than the page's own examples; the server keeps to it all the same:
+# `refusal` and `logprobs` are required, and null where there are none; `system_fingerprint` is absent, never null.
 HELLO = [{"role": "user", "content": "hello"}]
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from starlette.requests import Request
 
-from agentkit import Agent, Limits, OfflineModel, ScriptedModel, Settings, tool
+from agentkit import Agent, ConfigurationError, Context, Limits, OfflineModel, ScriptedModel, Settings, tool
 from agentkit.chat import ChatCompletion
 from agentkit.errors import RateLimited, ServerFailed
 from agentkit.serve import create_app, pass_through
@@ -143,6 +144,9 @@ def test_all_three_response_formats_are_taken() -> None:
         for kind in ("json_schema", "json_object"):  # the page prints the second name for a schema once
             answer = client.ask("offline", response_format={"type": kind, "json_schema": schema})
             Answer.model_validate_json(answer["choices"][0]["message"]["content"])
+        chunks = client.chunks("offline", response_format={"type": "json_schema", "json_schema": schema})
+        assert len(chunks) > 4  # a bare model's JSON is told as it comes
+        Answer.model_validate_json(text_of(chunks))
         assert (
             "answer"
             in client.ask("offline", response_format={"type": "json_object"})["choices"][0]["message"]["content"]
@@ -292,6 +296,24 @@ def test_history_of_clients_is_a_claim_that_runs_nothing() -> None:
         status, error = client.fails("a", [*HELLO, messages[2]])
         assert (status, error["param"]) == (400, "messages[1].tool_call_id")
     assert ran == []
+
+
+def test_deps_are_a_value_or_made_of_the_request() -> None:
+    @tool(effect="read")
+    def who(ctx: Context[str]) -> str:
+        """Who asks."""
+        return ctx.deps
+
+    async def caller(request: Request) -> str:
+        return request.headers["x-user"]
+
+    agent = Agent("offline", name="a", deps=str, tools=[who])
+    with pytest.raises(ConfigurationError, match="deps"):
+        create_app(agent)
+    question = [{"role": "user", "content": "who asks?"}]
+    for deps, expected in (("Ann", "Ann"), (caller, "Bob")):
+        with running(create_app(agent, deps=deps)) as url, Asking(url) as client:
+            assert expected in client.ask("a", question, {"x_user": "Bob"})["choices"][0]["message"]["content"]
 
 
 def test_tools_of_a_name_that_the_agent_has_are_refused() -> None:

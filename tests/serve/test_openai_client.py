@@ -166,10 +166,14 @@ def test_errors_have_their_classes(client: openai.OpenAI, model: str, change: An
     assert (raised.value.request_id or "").startswith("req_")
 
 
-def test_a_wrong_key_and_a_conflict_have_their_classes(shop: tuple[str, Shop]) -> None:
-    with openai.OpenAI(base_url=shop[0], api_key="wrong", max_retries=0) as client:
-        with pytest.raises(openai.AuthenticationError):
-            client.models.list()
+def test_a_wrong_key_and_a_conflict_have_their_classes(shop: tuple[str, Shop], client: openai.OpenAI) -> None:
+    with pytest.raises(openai.AuthenticationError):
+        client.with_options(api_key="wrong").models.list()
+    busy = client.with_options(default_headers={"X-Session-Id": "busy"})
+    with busy.chat.completions.create(model="slow", messages=HELLO, stream=True) as stream:
+        next(iter(stream))
+        with pytest.raises(openai.ConflictError):
+            busy.chat.completions.create(model="slow", messages=HELLO)
 
 
 def test_stored_completions(client: openai.OpenAI) -> None:

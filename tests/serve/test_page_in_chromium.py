@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from agentkit import Agent, FunctionModel, tool
+from agentkit import Agent, FunctionModel, ScriptedModel, tool
 from agentkit.chat import ChatRequest
 from agentkit.errors import RateLimited
 from agentkit.serve import create_app
@@ -113,7 +113,7 @@ def test_two_parallel_calls_are_cards_and_bars_that_begin_before_the_message_end
     page = here.open()
     assert page.inner_text(".hollow h2") == "support"
     here.say("Where are orders 7 and 12, and which arrives first?")
-    page.wait_for_selector(".card.running")
+    page.wait_for_selector(".card.running .chip.read")
     here.picture("running")
     here.ended()
     cards = page.locator(".card")
@@ -360,6 +360,20 @@ def test_the_agent_is_chosen_where_several_are_served(tab: Open) -> None:
         page.reload()
         page.wait_for_selector("text=I am coffee")
         assert page.input_value("[aria-label=Agent]") == "coffee"
+        here.context.close()
+
+
+def test_an_agent_that_runs_as_a_tool_has_its_requests_and_calls_in_the_timeline(tab: Open) -> None:
+    carrier = Agent(FunctionModel(answer), name="carrier", tools=[track_order])
+    script = ScriptedModel([[("carrier", {"input": "Where are they?"})], "They are on their way."])
+    with running(create_app(Agent(script, name="support", tools=[carrier.as_tool()]))) as url:
+        here = tab(url)
+        page = here.open()
+        here.say("Where are they?")
+        here.ended()
+        labels = page.locator(".span .label").all_inner_texts()
+        assert labels == ["support", "carrier", "↳ carrier", "↳ track_order", "↳ track_order", "↳ carrier", "support"]
+        assert page.locator(".span.running").count() == 0
         here.context.close()
 
 

@@ -271,6 +271,9 @@ def test_requests_of_an_agent_that_runs_as_a_tool_are_told_without_a_turn(served
     events, _ = served(create_app(outer)).run()
     requests = [(e["agent"], e["turn"]) for e in events if e["event"] == "ModelStarted"]
     assert requests == [("desk", 0), ("inner", None), ("desk", 1)]
+    nested = [event for event in events if event["event"] == "AgentEvent"]
+    assert {(event["call"], event["agent"]) for event in nested} == {("0.0", "inner")}
+    assert "".join(e["inner"]["text"] for e in nested if e["inner"]["event"] == "TextDelta") == "inner words"
 
 
 def test_agents_are_told_with_their_tools_and_effects(served: Any) -> None:

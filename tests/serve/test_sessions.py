@@ -116,6 +116,17 @@ def test_a_request_that_failed_may_be_sent_again_and_is_in_the_session_once() ->
         assert content(client.ask("a", HELLO, {"x_session_id": "s"})) == "user assistant user"
 
 
+def test_another_agent_may_go_on_with_a_conversation_and_not_with_a_run() -> None:
+    weather = function("weather", city={"type": "string"})
+    first = Agent(ScriptedModel([[("weather", {"city": "Oslo"})], "It snows."]), name="first")
+    with running(create_app([first, Agent(echo(), name="second")])) as url, Asking(url) as client:
+        message = client.ask("first", HELLO, {"x_session_id": "s"}, tools=[weather])["choices"][0]["message"]
+        body = {"model": "second", "messages": with_results(HELLO, message, weather="snow")}
+        answer = client.post(body, x_session_id="s")
+        assert (answer.status_code, client.refused(answer)["param"]) == (409, "model")
+        assert content(client.ask("second", said("go on"), {"x_session_id": "s"})) == "user assistant tool user"
+
+
 def test_a_request_without_anything_new_is_refused() -> None:
     with running(create_app(Agent(echo(), name="a"))) as url, Asking(url) as client:
         first = client.ask("a", said("one"), {"x_session_id": "s"})

@@ -9,7 +9,6 @@ const turnOf = (view, turn) => {
   if (!item) view.items.push((item = { kind: "turn", turn, text: "", reasoning: "", calls: [] }));
   return item;
 };
-
 const current = (view) => (view.run.turn === undefined ? {} : turnOf(view, view.run.turn));
 const turnOfCall = (id) => Number(id.split(".")[0]);
 const callOf = (view, { id, name, arguments: text }) => {
@@ -18,10 +17,8 @@ const callOf = (view, { id, name, arguments: text }) => {
   if (!call) calls.push((call = { call: id, tool: name, status: "proposed" }));
   return Object.assign(call, { arguments: text });
 };
-
 const begin = ({ run }, span) => { run.spans = [...run.spans.filter((each) => each.key !== span.key), span]; return span; };
 const finish = ({ run }, key, fields) => Object.assign(run.spans.find((each) => each.key === key) ?? {}, fields);
-
 const ended = (view, { at, error }, status) => {
   for (const span of view.run.spans) span.end ??= at;
   for (const item of view.items) item.open = false;
@@ -33,7 +30,7 @@ const changes = {
   RunStarted: ({ run }, { at }) => { run.start = at; },
   ModelStarted: (view, { at, request, turn, agent }) => {
     begin(view, { key: request, kind: "model", label: agent, turn, start: at });
-    if (turn === null) return; // of an agent that runs as a tool
+    if (turn === null) return;
     view.run.turn = turn;
     Object.assign(current(view), { text: "", reasoning: "", calls: [], open: true, agent });
   },
@@ -57,6 +54,11 @@ const changes = {
   ToolFinished: (view, { at, call, result }) => {
     Object.assign(callOf(view, call), { status: result.status, result: result.content, progress: null });
     finish(view, call.id, { end: at, status: result.status });
+  },
+  AgentEvent: (view, { at, call, inner }) => { // of an agent that runs as a tool
+    const key = `${call}/${inner.call?.id}`;
+    if (inner.event === "ToolStarted") begin(view, { key, kind: "tool", label: inner.call.name, turn: null, start: at });
+    if (inner.event === "ToolFinished") finish(view, key, { end: at, status: inner.result.status });
   },
   EventsDropped: ({ run }) => { run.dropped = true; },
   RunFinished: (view, event) => ended(view, event, event.status),

@@ -12,7 +12,6 @@ DOMPurify.addHook("afterSanitizeAttributes", (node) => {
   if (node.tagName !== "A") return;
   Object.assign(node, { rel: "noopener noreferrer", target: "_blank", title: node.href });
 });
-
 const known = new Map(); // texts that are drawn again and again while another one grows
 export const markdown = (text) => {
   if (known.size > 200) known.clear();

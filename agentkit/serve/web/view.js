@@ -12,7 +12,6 @@ const WORDS = { proposed: "proposed", running: "runs", ok: "done", unknown: "out
 const HOW_IT_ENDED = "This call was started; how it ended is not known.";
 const QUESTIONS = { approval: "Allow this call?", external: "This call is answered from outside.", unknown: HOW_IT_ENDED };
 const ENDS = { cancelled: "Cancelled", failed: "The run failed", interrupted: "This run did not come to its end" };
-
 const button = (name, label, onClick, more) => html`<button type="button" class="icon" title=${label} aria-label=${label}
   onClick=${onClick} ...${more}><svg viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg></button>`;
 const chip = (text, kind = text) => text && html`<span class="chip ${kind}">${text}</span>`;
@@ -60,25 +59,26 @@ const decision = (call, act) => {
   </form>`;
 };
 
-const turn = (item, view, now) => {
+const turn = (item, view, tools, now) => {
+  const effect = (call) => tools.find(({ name }) => name === call.tool)?.effect; // until the kept one comes
   const calls = item.calls.filter((call) => !view.waiting.some((waits) => waits.call === call.call));
   return html`<div class="turn">${item.agent && item.agent !== view.agent && html`<p class="speaker">${item.agent}</p>`}
     ${item.reasoning && html`<details class="muted"><summary>Reasoning</summary><p class="said">${item.reasoning}</p></details>`}
     ${item.text && html`<div class="text" dangerouslySetInnerHTML=${markdown(item.text)} />`}
-    ${calls.map((call) => card(call, view.times[call.call], now))}
+    ${calls.map((call) => card({ effect: effect(call), ...call }, view.times[call.call], now))}
     ${item.open && !item.text && !calls.length && dots}</div>`;
 };
 
 const conversation = (state, act) => {
   const { view, agents } = state;
   if (state.loading) return html`<div class="hollow">${dots}</div>`;
-  const names = agents.find((each) => each.agent === view.agent)?.tools.map((tool) => tool.name) ?? [];
+  const { tools } = agents.find((each) => each.agent === view.agent) ?? { tools: [] };
   if (!view.items.length) return html`<div class="hollow"><h2>${view.agent}</h2><p>Ask something to begin.</p>
-    <p class="muted">${names.length > 0 && "It can call "}${names.map((name, n) => html`${n > 0 && ", "}<code>${name}</code>`)}</p></div>`;
+    <p class="muted">${tools.length > 0 && "It can call "}${tools.map(({ name }, n) => html`${n > 0 && ", "}<code>${name}</code>`)}</p></div>`;
   const status = view.run?.status ?? view.status;
   return html`<div class="items" role="log" aria-busy=${status === "running"}>
     ${view.items.map((item) =>
-      item.kind === "turn" ? turn(item, view, Date.now() / 1000) : html`<p class="said ${item.kind}">${item.text}</p>`)}
+      item.kind === "turn" ? turn(item, view, tools, Date.now() / 1000) : html`<p class="said ${item.kind}">${item.text}</p>`)}
     ${status !== "running" && view.waiting.map((call) => decision(call, act))}
     ${ENDS[status] && html`<p class="end ${status}" role="alert">${ENDS[status]}${view.run?.error && `: ${view.run.error}`}
       <button type="button" onClick=${act.goOn}>Go on</button></p>`}
@@ -128,7 +128,6 @@ const sidebar = ({ agents, sessions, search, view }, act) => html`<nav class="si
     </button></li>`)}</ul>
 </nav>`;
 const onSubmit = (work) => (event) => { event.preventDefault(); work(event.target); };
-
 const lock = (act) => html`<form class="hollow" onSubmit=${onSubmit(({ key }) => act.unlock(key.value))}><h2>This server asks for a key</h2>
   <p class="row"><input name="key" type="password" required aria-label="Key" /><button class="main">Open</button></p></form>`;
 
