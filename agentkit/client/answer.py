@@ -95,7 +95,7 @@ class Answer:
             url, model = self._asked
             where = f" for model {model!r} at {url}"
             raise status_error(response.status_code, response.headers, await _capped(chunks), where)
-        kind = response.headers.get("content-type", "")
+        kind = _header(response, b"content-type")
         if "text/event-stream" in kind:
             return await self._events(chunks, b"", clock)
         if self._on_chunk is None:
@@ -130,23 +130,24 @@ class Answer:
         raise ProtocolError(f"a stream was asked for, and {kind or 'no content type'} came: {excerpt}", text=excerpt)
 
     async def _events(self, chunks: AsyncIterator[bytes], head: bytes, clock: Clock | None) -> ChatCompletion:
-        decoder, partial = EventDecoder(), self._partial
-        size, look_at = 0, MAX_TEXT
+        decoder, partial, size, look_at = EventDecoder(), self._partial, 0, MAX_TEXT
         over = bool(head) and await self._take(decoder.feed(head), clock)
-        while not over:
-            try:
-                data = await anext(chunks)
-            except StopAsyncIteration:
-                await self._take(decoder.flush(), clock)
-                break
-            over = await self._take(decoder.feed(data), clock)
-            size += len(data)
-            if size > look_at:  # adding the pieces up each time would be quadratic
-                look_at += MAX_TEXT
-                if partial.size > MAX_TEXT:
-                    raise ProtocolError(f"the streamed message is longer than {MAX_TEXT} characters")
+        feed, take = decoder.feed, self._take
+        if not over:
+            async for data in chunks:
+                events = feed(data)
+                if events and await take(events, clock):
+                    over = True
+                    break
+                size += len(data)
+                if size > look_at:  # adding the pieces up each time would be quadratic
+                    look_at += MAX_TEXT
+                    if partial.size > MAX_TEXT:
+                        raise ProtocolError(f"the streamed message is longer than {MAX_TEXT} characters")
         if over:
             await _leave(chunks, DRAIN)
+        else:
+            await self._take(decoder.flush(), clock)
         if not partial.choices:
             raise ProtocolError("the stream ended without a single choice")
         return partial.completion()
@@ -169,8 +170,8 @@ class Answer:
                 raise
             if partial.deltas:
                 progress = True
-                self.told = on_chunk is not None
             if on_chunk is not None:
+                self.told = self.told or progress
                 await on_chunk(chunk, partial)
         if progress and clock is not None:
             clock.delta()
@@ -217,14 +218,23 @@ class Answer:
 def _raw(response: Any) -> AsyncIterator[bytes]:
     if response.is_stream_consumed:  # by a transport that answers without a connection
         return _one(response.content)
-    raw: AsyncIterator[bytes] = response.aiter_raw()
+    raw: AsyncIterator[bytes] = response.stream.__aiter__()  # aiter_raw() would add a step to each chunk
     return raw
+
+
+def _header(response: Any, name: bytes) -> str:
+    """A header's value, empty without one: httpx's own look-up decodes them all each time."""
+    for key, value in response.headers.raw:
+        if key.lower() == name:
+            text: str = value.decode("latin-1")
+            return text
+    return ""
 
 
 def _decoded(raw: AsyncIterator[bytes], response: Any) -> AsyncIterator[bytes]:
     """The body's bytes. `identity` is asked for; gzip is read all the same, in bounded steps (S15)."""
-    encoding = response.headers.get("content-encoding", "identity")
-    if encoding == "identity" or response.is_stream_consumed:
+    encoding = _header(response, b"content-encoding")
+    if encoding in ("", "identity") or response.is_stream_consumed:
         return raw
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise ProtocolError(f"the answer's content-encoding is {encoding!r}; identity was asked for")

@@ -43,6 +43,19 @@ class Channel(Generic[T]):
     def __aiter__(self) -> Channel[T]:
         return self
 
+    @property
+    def ready(self) -> bool:
+        """Whether an item is there."""
+        return bool(self._items)
+
+    def pop(self) -> T:
+        """The next item, which must be there."""
+        item = self._items.popleft()
+        if self._writer is not None and len(self._items) <= self._bound // 2:
+            self._writer.set()
+            self._writer = None
+        return item
+
     async def __anext__(self) -> T:
         while not self._items:
             if self.closed:
@@ -52,8 +65,4 @@ class Channel(Generic[T]):
                 raise StopAsyncIteration
             self._reader = anyio.Event()
             await self._reader.wait()
-        item = self._items.popleft()
-        if self._writer is not None and len(self._items) <= self._bound // 2:
-            self._writer.set()
-            self._writer = None
-        return item
+        return self.pop()

@@ -68,7 +68,8 @@ class Feed(Generic[T]):
                 "a stream was read outside its block: write `async with agent.stream(...) as run:` "
                 "and `async for event in run:` inside it"
             )
-        return await self._channel.__anext__()
+        channel = self._channel
+        return channel.pop() if channel.ready else await channel.__anext__()
 
 
 def first_error(error: BaseException) -> BaseException:
