@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from itertools import chain
 
 from .check import check
 from .figures import Figures
@@ -13,6 +14,8 @@ from .page import write_page
 from .places import WORK
 from .plan import ALL, IMPORTS, TASKS
 from .server import NoCompiler, server
+
+ROWS = WORK / "rows.jsonl"
 
 
 def main() -> int:
@@ -41,29 +44,32 @@ def _words(text: str) -> list[str]:
 
 
 def measure_all(repeats: int, names: list[str], scenarios: list[str]) -> None:
-    """Measure, and keep each row as it comes; rows of the same client and task that were kept before are dropped."""
+    """Measure, and keep each row as it comes, instead of what the same client and task had before."""
     chosen = [client for client in ALL if not names or any(word in client.name for word in names)]
     tasks = [task for task in TASKS if not scenarios or task.scenario in scenarios]
     clients, missing = installed(chosen)
     there = {client.environment for client in clients}
-    starts = [name for name, (environment, _) in IMPORTS.items() if environment in there]
+    starts = [name for name, (environment, _) in IMPORTS.items() if environment in there and not scenarios]
+    again = {*(task.key for task in tasks), "install"}
+    again_starts = {"import", "schemas"} if starts else set[str]()
+    chosen_names = {client.name for client in chosen}
+    kept = [
+        row
+        for row in kept_rows()
+        if row["task"] not in again_starts and (row["client"] not in chosen_names or row["task"] not in again)
+    ]
     WORK.mkdir(parents=True, exist_ok=True)
-    fresh: list[Row] = list(missing)
-    with server() as url:
-        for row in rows(url, clients, tasks, repeats):
+    with ROWS.open("w") as file, server() as url:
+        file.writelines(json.dumps(row) + "\n" for row in (*kept, *missing))
+        for row in chain(rows(url, clients, tasks, repeats), start_rows(starts, repeats)):
             print(json.dumps({key: value for key, value in row.items() if key != "turns_us"}), flush=True)
-            fresh.append(row)
-    if not scenarios:
-        fresh += start_rows(starts, repeats)
-    again = {(row["client"], row["task"]) for row in fresh}
-    kept = [row for row in kept_rows() if (row["client"], row["task"]) not in again]
-    (WORK / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (*kept, *fresh)))
+            file.write(json.dumps(row) + "\n")
+            file.flush()
 
 
 def kept_rows() -> list[Row]:
     """What was measured so far."""
-    file = WORK / "rows.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return [json.loads(line) for line in ROWS.read_text().splitlines()] if ROWS.exists() else []
 
 
 if __name__ == "__main__":

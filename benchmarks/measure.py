@@ -65,6 +65,8 @@ def rows(server: str, clients: list[Client], tasks: Iterable[Task], repeats: int
             order = list(clients)
             random.Random(f"{repeat} {task.key}").shuffle(order)
             for client in order:
+                if not client.quick and repeat >= task.peer_repeats:
+                    continue
                 row = said(_command(server, client, task))
                 yield {"client": client.name, "task": task.key, "repeat": repeat, **row}
 

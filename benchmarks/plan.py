@@ -25,6 +25,7 @@ class Task:
     peer_runs: int
     concurrency: int = 1
     warm: int = 5
+    peer_repeats: int = 5  # at most: some take minutes
 
     @property
     def key(self) -> str:
@@ -53,24 +54,26 @@ PEERS = (
 )
 ALL = (*OURS, *LOOPS, BARE_RAW, BARE_WITHOUT_SNIFFIO, *PEERS)
 
-LOOP = Task("loop", runs=150, peer_runs=25)
-STREAM = Task("stream", runs=12, peer_runs=2)
+LOOP = Task("loop", runs=150, peer_runs=15)
+STREAM = Task("stream", runs=12, peer_runs=2, warm=1)
 STREAM_SHORT = Task("stream_short", runs=40, peer_runs=5)
-LONG = Task("long", runs=8, peer_runs=2, warm=1)
-IN_FLIGHT = Task("in_flight", runs=300, peer_runs=300, concurrency=300)
-PACED = tuple(Task(name, runs=1, peer_runs=1, warm=1) for name in ("paced", "paced_first", "paced_limited"))
+LONG = Task("long", runs=6, peer_runs=1, warm=1, peer_repeats=3)
+IN_FLIGHT = Task("in_flight", runs=300, peer_runs=300, concurrency=300, warm=1, peer_repeats=3)
+PACED = tuple(
+    Task(name, runs=1, peer_runs=1, warm=1, peer_repeats=1) for name in ("paced", "paced_first", "paced_limited")
+)
 TASKS = (
-    Task("chat", runs=400, peer_runs=50),
     LOOP,
-    Task("parallel", runs=150, peer_runs=25),
-    Task("stream_loop", runs=60, peer_runs=10),
     STREAM,
     STREAM_SHORT,
     LONG,
-    Task("loop", runs=600, peer_runs=150, concurrency=100),
-    IN_FLIGHT,
-    Task("in_flight", runs=1000, peer_runs=1000, concurrency=1000),
     *PACED,
+    Task("chat", runs=400, peer_runs=40, peer_repeats=3),
+    Task("parallel", runs=150, peer_runs=15, peer_repeats=3),
+    Task("stream_loop", runs=60, peer_runs=5, peer_repeats=3),
+    Task("loop", runs=500, peer_runs=100, concurrency=100, peer_repeats=3),
+    IN_FLIGHT,
+    Task("in_flight", runs=1000, peer_runs=1000, concurrency=1000, warm=1, peer_repeats=1),
 )
 
 # A fresh process imports what a program of that library begins with; the bare three are what agentkit stands on.

@@ -24,6 +24,7 @@ WORDS = {
     ],
     "07_killed_and_resumed.py": ["transferring ...", "killed", "the outcome is unknown", "bank:   ['850.00 to rent']"],
     "08_external_tool.py": ['for the warehouse: {"article":"blue mug"}', "three left, on the top shelf"],
+    "12_early_start.py": ["after the message: ", "early start: ", "critical path: 1.35 s", "drawn in timeline.svg"],
 }
 
 
@@ -44,3 +45,10 @@ def test_the_quickstart_runs_two_calls_in_parallel(tmp_path: Path) -> None:
     lines = run_example("01_quickstart.py", tmp_path).stdout.splitlines()
     calls = [line for line in lines if line.startswith("  get_weather")]
     assert [line.endswith("started") for line in calls] == [True, True, False, False]
+
+
+def test_an_early_start_ends_sooner_than_the_message_and_its_longest_call(tmp_path: Path) -> None:
+    lines = run_example("12_early_start.py", tmp_path).stdout.splitlines()
+    late, early = (float(line.split(": ")[1].split()[0]) for line in lines if line.startswith(("after", "early")))
+    assert early < late - 0.2  # 0.45 s by the pace of the stream, less what a busy machine adds
+    assert (tmp_path / "timeline.svg").read_text().startswith("<svg")

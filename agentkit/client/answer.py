@@ -159,7 +159,10 @@ class Answer:
             if data == b"[DONE]":
                 partial.done()
                 return True
-            chunk = self._chunk(data)
+            try:
+                chunk = from_json(data) if data[:1] == b"{" else self._chunk(data)
+            except ValueError:
+                chunk = self._damaged(data)
             if chunk is None:
                 continue
             try:
@@ -178,12 +181,7 @@ class Answer:
         return False
 
     def _chunk(self, data: bytes) -> dict[str, Any] | None:
-        if data[:1] == b"{":
-            try:
-                chunk: dict[str, Any] = from_json(data)
-            except ValueError:
-                chunk = self._damaged(data)
-            return chunk
+        """What does not simply begin as an object."""
         text = data.strip()
         if not text or text.startswith(b":") or text == b'""' or text == b"null":  # Q43, Q44
             return None
@@ -191,7 +189,8 @@ class Answer:
             self._partial.done()
             return None
         if text.startswith(b"{"):
-            return self._chunk(text)
+            chunk: dict[str, Any] = from_json(text)
+            return chunk
         raise ProtocolError("an event of the stream is not JSON", text=data[:EXCERPT].decode(errors="replace"))
 
     def _damaged(self, data: bytes) -> dict[str, Any]:

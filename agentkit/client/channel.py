@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import anyio
 
 T = TypeVar("T")
-BOUND = 1024  # items that wait for a slow reader before the writer waits
+BOUND = 128  # items that wait for a slow reader before the writer waits
 
 
 class Channel(Generic[T]):
