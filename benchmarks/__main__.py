@@ -46,7 +46,7 @@ def _words(text: str) -> list[str]:
 def measure_all(repeats: int, names: list[str], scenarios: list[str]) -> None:
     """Measure, and keep each row as it comes, instead of what the same client and task had before."""
     chosen = [client for client in ALL if not names or any(word in client.name for word in names)]
-    tasks = [task for task in TASKS if not scenarios or task.scenario in scenarios]
+    tasks = [task for task in TASKS if not scenarios or {task.scenario, task.key} & {*scenarios}]
     clients, missing = installed(chosen)
     there = {client.environment for client in clients}
     starts = [name for name, (environment, _) in IMPORTS.items() if environment in there and not scenarios]

@@ -54,10 +54,10 @@ PEERS = (
 )
 ALL = (*OURS, *LOOPS, BARE_RAW, BARE_WITHOUT_SNIFFIO, *PEERS)
 
-LOOP = Task("loop", runs=150, peer_runs=15)
-STREAM = Task("stream", runs=12, peer_runs=2, warm=1)
-STREAM_SHORT = Task("stream_short", runs=40, peer_runs=5)
-LONG = Task("long", runs=6, peer_runs=1, warm=1, peer_repeats=3)
+LOOP = Task("loop", runs=60, peer_runs=8)
+STREAM = Task("stream", runs=6, peer_runs=1, warm=1)
+STREAM_SHORT = Task("stream_short", runs=20, peer_runs=3, warm=1)
+LONG = Task("long", runs=4, peer_runs=1, warm=1, peer_repeats=3)
 IN_FLIGHT = Task("in_flight", runs=300, peer_runs=300, concurrency=300, warm=1, peer_repeats=3)
 PACED = tuple(
     Task(name, runs=1, peer_runs=1, warm=1, peer_repeats=1) for name in ("paced", "paced_first", "paced_limited")
@@ -68,10 +68,10 @@ TASKS = (
     STREAM_SHORT,
     LONG,
     *PACED,
-    Task("chat", runs=400, peer_runs=40, peer_repeats=3),
-    Task("parallel", runs=150, peer_runs=15, peer_repeats=3),
-    Task("stream_loop", runs=60, peer_runs=5, peer_repeats=3),
-    Task("loop", runs=500, peer_runs=100, concurrency=100, peer_repeats=3),
+    Task("chat", runs=200, peer_runs=20, peer_repeats=3),
+    Task("parallel", runs=60, peer_runs=8, peer_repeats=3),
+    Task("stream_loop", runs=30, peer_runs=4, peer_repeats=3),
+    Task("loop", runs=300, peer_runs=100, concurrency=100, peer_repeats=3),
     IN_FLIGHT,
     Task("in_flight", runs=1000, peer_runs=1000, concurrency=1000, warm=1, peer_repeats=1),
 )

@@ -59,6 +59,9 @@ class Delta(NamedTuple):
     call: PartialCall | None = None
 
 
+_new = tuple.__new__  # of a Delta in half the time, for there is one in each chunk
+
+
 class PartialChoice:
     """One choice so far."""
 
@@ -202,7 +205,7 @@ class PartialCompletion:
             content = delta.get("content")
             if content.__class__ is str and content:
                 choice.content.append(content)
-                deltas.append(Delta("content", content, index))
+                deltas.append(_new(Delta, ("content", content, index, None)))
                 if choice.calls:
                     choice.calls[-1].closed = True
                 if len(delta) > 1:

@@ -171,10 +171,9 @@ class Answer:
                 if self.told:
                     raise StreamInterrupted(f"the stream broke off: {error}", text=self._text) from error
                 raise
-            if partial.deltas:
-                progress = True
+            if partial.deltas and not progress:
+                progress, self.told = True, on_chunk is not None
             if on_chunk is not None:
-                self.told = self.told or progress
                 await on_chunk(chunk, partial)
         if progress and clock is not None:
             clock.delta()

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import anyio
 
 T = TypeVar("T")
-BOUND = 128  # items that wait for a slow reader before the writer waits
+BOUND = 1024  # items that wait for a slow reader before the writer waits
 
 
 class Channel(Generic[T]):
@@ -28,7 +28,8 @@ class Channel(Generic[T]):
             self._writer = anyio.Event()
             await self._writer.wait()
         self._items.append(item)
-        self._wake_reader()
+        if self._reader is not None:
+            self._wake_reader()
 
     async def close(self, error: Exception | None = None) -> None:
         """No more items; the reader gets what is left, then the error or the end."""
@@ -43,19 +44,6 @@ class Channel(Generic[T]):
     def __aiter__(self) -> Channel[T]:
         return self
 
-    @property
-    def ready(self) -> bool:
-        """Whether an item is there."""
-        return bool(self._items)
-
-    def pop(self) -> T:
-        """The next item, which must be there."""
-        item = self._items.popleft()
-        if self._writer is not None and len(self._items) <= self._bound // 2:
-            self._writer.set()
-            self._writer = None
-        return item
-
     async def __anext__(self) -> T:
         while not self._items:
             if self.closed:
@@ -65,4 +53,8 @@ class Channel(Generic[T]):
                 raise StopAsyncIteration
             self._reader = anyio.Event()
             await self._reader.wait()
-        return self.pop()
+        item = self._items.popleft()
+        if self._writer is not None and len(self._items) <= self._bound // 2:
+            self._writer.set()
+            self._writer = None
+        return item
