@@ -254,7 +254,7 @@ async def in_memory(at: int, written: bool, streamed: bool, way: Way) -> int:
     return store.appends
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("backend", ["asyncio", pytest.param("trio", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("written", [False, True], ids=["nothing-written", "written-and-not-told"])
 def test_with_any_append_failing_nothing_happens_after_it_and_the_run_can_go_on(
     written: bool, backend: Backend, cases: Callable[[int], None]
