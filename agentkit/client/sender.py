@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from .secret import Secret
+from .secret import Secret, revealed_headers
 from .transport import Transport, make_transport
 
 FAILURES = (httpx.HTTPError, OSError)  # what a connection may raise
@@ -22,7 +22,7 @@ class Sender:
     def __init__(
         self,
         url: str,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str | Secret],
         key: Secret | None,
         connect: float,
         *,
@@ -45,7 +45,7 @@ class Sender:
 
     async def send(self, content: bytes) -> Any:
         """The response, its body unread. Raises one of FAILURES."""
-        headers = dict(self._headers)
+        headers = revealed_headers(self._headers)
         if self._key is not None:  # put in as it leaves, so that no stored headers hold it
             headers["authorization"] = f"Bearer {self._key.reveal()}"
         if self._transport is None:

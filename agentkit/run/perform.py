@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import sniffio
 
+from agentkit.client import scrub
 from agentkit.errors import LimitReached, SessionConflict, StoreError, ToolError
 from agentkit.journal import Result, Started, Status, idempotency_key
 from agentkit.tools import Arguments, HandOver, Tool, render_result
@@ -94,7 +95,7 @@ async def perform(run: Run, tool: Tool[..., Any], arguments: Arguments, ref: str
     except (SessionConflict, StoreError, LimitReached):
         raise
     except ToolError as error:
-        return Outcome("error", str(error)[:MAX_ERROR] or "the tool reported an error")
+        return Outcome("error", scrub(str(error))[:MAX_ERROR] or "the tool reported an error")
     except Exception as error:
         return Outcome("error", _error_text(error))
     except BaseException as error:
@@ -119,7 +120,7 @@ def _error_text(error: Exception) -> str:
         text = str(error)
     except Exception:  # a broken __str__ must not hide that the tool failed
         text = ""
-    return f"{type(error).__name__}: {text}"[:MAX_ERROR]
+    return f"{type(error).__name__}: {scrub(text)}"[:MAX_ERROR]
 
 
 def _from_outside(error: BaseException) -> bool:
