@@ -9,7 +9,8 @@ from tests.postgres import dsn, postgres_server
 
 __all__ = ["dsn", "postgres_server"]  # fixtures are found here
 
-settings.register_profile("project", deadline=None)  # a busy machine is no fault of an example
+EXAMPLES = int(os.environ.get("EXAMPLES", "100"))  # of each property; `make long` tries 20,000
+settings.register_profile("project", deadline=None, max_examples=EXAMPLES)  # a busy machine is no fault of an example
 settings.load_profile("project")
 
 
