@@ -1,0 +1,93 @@
+"""Single lines that hold a promise, each with the test that fails without it: tests/mutation found them missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import anyio
+import pytest
+
+from agentkit import (
+    Agent,
+    BadRequest,
+    ChatCompletion,
+    MemoryStore,
+    OutputTruncated,
+    RemoteModel,
+    ScriptedModel,
+    Session,
+    Settings,
+    ToolError,
+    tool,
+)
+from tests.loopback import serve, whole
+
+pytestmark = pytest.mark.anyio
+
+
+class Cancelling(MemoryStore):
+    """Cancels a scope while `started` is written."""
+
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        super().__init__()
+        self._scope = scope
+
+    async def append(self, journal: str, position: int, entries: Sequence[bytes]) -> None:
+        await super().append(journal, position, entries)
+        if any(b'"started"' in entry for entry in entries):
+            self._scope.cancel()
+
+
+async def test_a_run_that_is_cancelled_while_started_is_written_does_not_act() -> None:
+    paid: list[int] = []
+
+    @tool(thread=False)
+    def pay(amount: int) -> str:
+        """Pay."""
+        paid.append(amount)
+        return "paid"
+
+    agent = Agent(ScriptedModel([[("pay", {"amount": 5})], "done"]), tools=[pay])
+    with anyio.CancelScope() as scope:
+        await agent.run("go", session=Session(Cancelling(scope), "a"))
+    assert scope.cancelled_caught
+    assert paid == []
+
+
+def cut(tokens: int) -> ChatCompletion:
+    call = {"id": "c", "type": "function", "function": {"name": "pay", "arguments": '{"amount": 1'}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    usage = {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": tokens + 1}
+    head = {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "usage": usage}
+    return ChatCompletion.model_validate(
+        {**head, "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    )
+
+
+async def test_a_call_that_the_token_limit_cut_is_truncation_and_a_broken_one_is_told() -> None:
+    agent = Agent(ScriptedModel([cut(10), "done"]), settings=Settings(max_completion_tokens=10))
+    with pytest.raises(OutputTruncated):
+        await agent.run("go")
+    shorter = Agent(ScriptedModel([cut(9), "done"]), settings=Settings(max_completion_tokens=10))
+    assert (await shorter.run("go")).output == "done"
+
+
+@pytest.mark.parametrize("kind", [ToolError, ValueError])
+async def test_the_model_reads_two_thousand_characters_of_an_error(kind: type[Exception]) -> None:
+    @tool
+    async def fail() -> str:
+        """Fails at length."""
+        raise kind("x" * 100_000)
+
+    result = await Agent(ScriptedModel([[("fail", {})], "done"]), tools=[fail]).run("go")
+    told = next(str(m.content) for m in result.messages if m.role == "tool")
+    assert 2000 < len(told) <= 2048
+
+
+async def test_an_error_shows_an_excerpt_of_what_the_server_said() -> None:
+    replies: list[Any] = [whole({"error": {"message": "x" * 100_000}}, 400)]
+    with serve(replies) as server, pytest.raises(BadRequest) as raised:
+        await Agent(RemoteModel("m", base_url=server.base_url, retries=0)).run("go")
+    assert len(str(raised.value)) < 2200
+    assert len(raised.value.body) <= 300
