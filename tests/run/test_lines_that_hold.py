@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from agentkit import (
     Agent,
     BadRequest,
     ChatCompletion,
+    FunctionModel,
+    Limits,
     MemoryStore,
     OutputTruncated,
+    ProtocolError,
     RemoteModel,
     ScriptedModel,
     Session,
@@ -91,3 +95,44 @@ async def test_an_error_shows_an_excerpt_of_what_the_server_said() -> None:
         await Agent(RemoteModel("m", base_url=server.base_url, retries=0)).run("go")
     assert len(str(raised.value)) < 2200
     assert len(raised.value.body) <= 300
+
+
+async def test_a_model_that_only_writes_broken_calls_is_asked_again_as_often_as_repairs_allow() -> None:
+    message = {"role": "assistant", "content": "", "tool_calls": None}
+    choice = {"index": 0, "message": message, "finish_reason": "MALFORMED_FUNCTION_CALL"}
+    head = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
+    model = FunctionModel(lambda request: ChatCompletion.model_validate({**head, "choices": [choice]}))
+    with pytest.raises(ProtocolError, match="MALFORMED"), anyio.fail_after(20):
+        await Agent(model, limits=Limits(repairs=2)).run("go")
+    assert len(model.requests) == 3
+
+
+async def test_as_many_tools_run_at_once_as_the_limit_says() -> None:
+    running = most = 0
+
+    @tool
+    async def work(number: int) -> str:
+        """Work."""
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await anyio.lowlevel.checkpoint()
+        running -= 1
+        return "done"
+
+    model = ScriptedModel([[("work", {"number": n}) for n in range(6)], "done"])
+    await Agent(model, tools=[work], limits=Limits(parallel=2)).run("go")
+    assert most == 2
+
+
+async def test_what_the_model_said_is_kept_before_a_read_tool_runs() -> None:
+    session, seen = Session(), list[str]()
+
+    @tool(effect="read")
+    async def look() -> str:
+        """Look."""
+        seen.extend(entry.kind for entry in await session.entries())
+        return "seen"
+
+    await Agent(ScriptedModel([[("look", {})], "done"]), tools=[look]).run("go", session=session)
+    assert seen == ["input", "completion", "admitted"]
