@@ -1,4 +1,4 @@
-.PHONY: fmt lint types test slow long docs bench ci
+.PHONY: fmt lint types test slow long mutants docs bench ci
 
 fmt:
 	ruff format .
@@ -19,8 +19,12 @@ test:
 slow:
 	pytest -m slow
 
-long:
+long: mutants
 	KILLS=200 RACES=200 pytest -m slow tests/faults --timeout 3600
+	EXAMPLES=20000 pytest -m "slow or not slow" tests/fuzz tests/client/test_sse.py tests/chat/test_accumulating.py --timeout 36000
+
+mutants:
+	python -m tests.mutation --jobs 2
 
 docs:
 	mkdocs build --strict
