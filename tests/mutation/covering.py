@@ -18,6 +18,7 @@ from .mutants import ROOT
 
 _measured = coverage.Coverage(data_file=None, branch=False, source=[str(ROOT / "agentkit")], concurrency=["thread"])
 _seconds: dict[str, float] = {}
+_failed: set[str] = set()  # under the weight of measuring; they can show nothing
 
 
 def pytest_sessionstart() -> None:
@@ -35,11 +36,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         _seconds[item.nodeid] = time.monotonic() - began
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.failed:
+        _failed.add(report.nodeid)
+
+
 def pytest_sessionfinish() -> None:
     _measured.stop()
     data = _measured.get_data()
     lines: dict[str, dict[int, list[str]]] = {}
     for file in data.measured_files():
         contexts = data.contexts_by_lineno(file)
-        lines[Path(file).relative_to(ROOT).as_posix()] = {line: [*filter(None, ran)] for line, ran in contexts.items()}
+        passed = {line: [test for test in ran if test and test not in _failed] for line, ran in contexts.items()}
+        lines[Path(file).relative_to(ROOT).as_posix()] = passed
     Path(os.environ["COVERING"]).write_text(json.dumps({"lines": lines, "seconds": _seconds}))

@@ -136,3 +136,14 @@ async def test_what_the_model_said_is_kept_before_a_read_tool_runs() -> None:
 
     await Agent(ScriptedModel([[("look", {})], "done"]), tools=[look]).run("go", session=session)
     assert seen == ["input", "completion", "admitted"]
+
+
+async def test_an_answer_that_should_have_been_a_stream_is_shown_as_an_excerpt() -> None:
+    message = {"role": "assistant", "content": "x" * 10_000}
+    with serve([whole({"choices": [{"message": message, "finish_reason": "stop"}]})]) as server:
+        agent = Agent(RemoteModel("m", base_url=server.base_url, retries=0))
+        with pytest.raises(ProtocolError, match="a stream was asked for") as raised:
+            async with agent.stream("go") as run:
+                await run.finish()
+    assert len(raised.value.text) <= 300
+    assert len(str(raised.value)) < 400
