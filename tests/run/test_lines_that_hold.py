@@ -16,6 +16,7 @@ from agentkit import (
     FunctionModel,
     Limits,
     MemoryStore,
+    OutputInvalid,
     OutputTruncated,
     ProtocolError,
     RemoteModel,
@@ -147,3 +148,10 @@ async def test_an_answer_that_should_have_been_a_stream_is_shown_as_an_excerpt()
                 await run.finish()
     assert len(raised.value.text) <= 300
     assert len(str(raised.value)) < 400
+
+
+async def test_an_answer_of_the_wrong_type_is_mended_as_often_as_repairs_allow() -> None:
+    model = FunctionModel(lambda request: "no number at all")
+    with pytest.raises(OutputInvalid, match="after 2 repairs"):
+        await Agent(model, output=int, limits=Limits(repairs=2)).run("go")
+    assert len(model.requests) == 3
