@@ -1,145 +1,16 @@
 """agentkit: Python functions become tools, and agents run over any Chat Completions endpoint."""
 
-from .agent import Agent
-from .chat import (
-    ChatCompletion,
-    ChatRequest,
-    Settings,
-    Usage,
-)
-from .client import ChatClient, Timeout
-from .errors import (
-    AgentKitError,
-    AuthenticationFailed,
-    BadRequest,
-    ConfigurationError,
-    ConnectionFailed,
-    ContentFiltered,
-    ContextOverflow,
-    GuardrailTripped,
-    LimitReached,
-    ModelError,
-    ModelRefused,
-    OutputInvalid,
-    OutputTruncated,
-    ProtocolError,
-    RateLimited,
-    ServerFailed,
-    SessionConflict,
-    StatusError,
-    StillWaiting,
-    StoreError,
-    StreamInterrupted,
-    StreamTruncated,
-    ToolError,
-    ToolFailed,
-)
-from .journal import MemoryStore, PostgresStore, RunState, Session, SQLiteStore, Store, Waiting
-from .models import (
-    FunctionModel,
-    Model,
-    OfflineModel,
-    Profile,
-    RemoteModel,
-    ScriptedModel,
-    model_from_environment,
-)
-from .run import (
-    AgentChanged,
-    Event,
-    Limits,
-    Middleware,
-    ModelCall,
-    PartialOutput,
-    ReasoningDelta,
-    RefusalDelta,
-    Restarted,
-    RunCall,
-    RunFinished,
-    RunResult,
-    RunStarted,
-    RunStream,
-    SyncRunStream,
-    TextDelta,
-    ToolFinished,
-    ToolProgress,
-    ToolProposed,
-    ToolRun,
-    ToolStarted,
-    event_json,
-)
-from .tools import Context, Tool, ToolResult, tool
+TYPE_CHECKING = False  # type checkers take it as true
+if TYPE_CHECKING:
+    from .names import *  # noqa: F403  names.__all__ says which
+else:
 
-__all__ = [
-    "Agent",
-    "AgentChanged",
-    "AgentKitError",
-    "AuthenticationFailed",
-    "BadRequest",
-    "ChatClient",
-    "ChatCompletion",
-    "ChatRequest",
-    "ConfigurationError",
-    "ConnectionFailed",
-    "ContentFiltered",
-    "Context",
-    "ContextOverflow",
-    "Event",
-    "FunctionModel",
-    "GuardrailTripped",
-    "LimitReached",
-    "Limits",
-    "MemoryStore",
-    "Middleware",
-    "Model",
-    "ModelCall",
-    "ModelError",
-    "ModelRefused",
-    "OfflineModel",
-    "OutputInvalid",
-    "OutputTruncated",
-    "PartialOutput",
-    "PostgresStore",
-    "Profile",
-    "ProtocolError",
-    "RateLimited",
-    "ReasoningDelta",
-    "RefusalDelta",
-    "RemoteModel",
-    "Restarted",
-    "RunCall",
-    "RunFinished",
-    "RunResult",
-    "RunStarted",
-    "RunState",
-    "RunStream",
-    "SQLiteStore",
-    "ScriptedModel",
-    "ServerFailed",
-    "Session",
-    "SessionConflict",
-    "Settings",
-    "StatusError",
-    "StillWaiting",
-    "Store",
-    "StoreError",
-    "StreamInterrupted",
-    "StreamTruncated",
-    "SyncRunStream",
-    "TextDelta",
-    "Timeout",
-    "Tool",
-    "ToolError",
-    "ToolFailed",
-    "ToolFinished",
-    "ToolProgress",
-    "ToolProposed",
-    "ToolResult",
-    "ToolRun",
-    "ToolStarted",
-    "Usage",
-    "Waiting",
-    "event_json",
-    "model_from_environment",
-    "tool",
-]
+    def __getattr__(name: str) -> object:
+        """All public names are imported when the first is asked for: the command line's help needs none of them."""
+        from importlib import import_module
+
+        names = import_module(f"{__name__}.names")
+        globals().update({public: getattr(names, public) for public in names.__all__}, __all__=names.__all__)
+        if name not in globals():
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals()[name]

@@ -23,8 +23,9 @@ from agentkit.journal import Effect
 
 from .arguments import Arguments, SchemaValidator, Validator, read_arguments
 from .context import Context
+from .dialect import normalised, plain_name
 from .docstring import described
-from .json_text import refuse_duplicate_keys
+from .json_text import MAX_ARGUMENTS, refuse_duplicate_keys
 from .results import MAX_RESULT
 from .signature import read_signature
 from .strict import to_strict
@@ -43,7 +44,8 @@ class SchemaOptions(TypedDict, total=False):
     effect: "read" (may start early and run twice), "idempotent" (may run again after a crash), "write" (the default:
     at most once). approval: True, or a predicate of (ctx, **arguments). expires: seconds in which it must be given.
     timeout: seconds. max_failures: failures in a row that are answered to the model; the next ends the run. strict:
-    None (when the schema can be), True, False. max_result: characters the model reads. thread: False runs a sync
+    None (when the schema can be), True, False. max_arguments: characters the model may write, more is told to it.
+    max_result: characters the model reads, the whole result is kept aside. thread: False runs a sync
     function on the loop. lock: calls of equal lock text, a format string over the arguments, run one at a time in call
     order. when: a predicate of ctx that offers the tool. untrusted: its results come from outside.
     """
@@ -54,6 +56,7 @@ class SchemaOptions(TypedDict, total=False):
     timeout: float | None
     max_failures: int
     strict: bool | None
+    max_arguments: int
     max_result: int
     thread: bool
     lock: str | None
@@ -87,6 +90,7 @@ class Tool(Generic[P, R]):
         timeout: float | None = None,
         max_failures: int = 3,
         strict: bool | None = None,
+        max_arguments: int = MAX_ARGUMENTS,
         max_result: int = MAX_RESULT,
         thread: bool = True,
         lock: str | None = None,
@@ -95,13 +99,13 @@ class Tool(Generic[P, R]):
     ) -> None:
         self.function = function
         self.given: ToolOptions | None = None  # the options it was decorated with
-        self.name, self.description = name, description
-        self.place = _place(function, name)
+        self.name, self.description, self.place = name, description, _place(function, name)
         self.context, self.deps_type = context, deps_type
         self.effect: Effect = effect
         self.approval, self.expires, self.timeout = approval, expires, timeout
-        self.max_failures, self.max_result, self.lock = max_failures, max_result, lock
-        self.when, self.untrusted = when, untrusted
+        self.max_failures, self.max_arguments, self.max_result = max_failures, max_arguments, max_result
+        self.when: Callable[[Context[Any]], int | Awaitable[int]] | None = when
+        self.lock, self.untrusted = lock, untrusted
         self.runs_elsewhere = function is None
         self._is_async = function is not None and _is_async(function)
         self.threaded = function is not None and not self._is_async and thread
@@ -122,7 +126,8 @@ class Tool(Generic[P, R]):
                 raise ConfigurationError(f"{self.place}: {name}={seconds!r}; use seconds above 0, or None")
         if self.effect not in ("read", "idempotent", "write"):
             raise ConfigurationError(f"{self.place}: effect={self.effect!r}; use 'read', 'idempotent' or 'write'")
-        for name, count, least in (("max_failures", self.max_failures, 0), ("max_result", self.max_result, 1)):
+        for name, least in (("max_failures", 0), ("max_arguments", 1), ("max_result", 1)):
+            count = getattr(self, name)
             if not isinstance(cast("object", count), int) or count < least:
                 raise ConfigurationError(f"{self.place}: {name}={count!r}; use a whole number, at least {least}")
         self._check_lock(lock)
@@ -181,6 +186,7 @@ class Tool(Generic[P, R]):
             raise ConfigurationError(f"tool {name!r}: {function!r} is no function; Tool.external has none")
         refuse_unknown_keywords("Tool.from_schema", options, tuple(SchemaOptions.__annotations__))
         schema, validator = _checked_schema(parameters, name)
+        name = plain_name(name)
         return Tool(function, name=name, description=description, parameters=schema, validator=validator, **options)
 
     @classmethod
@@ -190,6 +196,7 @@ class Tool(Generic[P, R]):
         """A tool that runs elsewhere: the run pauses with its calls until `state.answer(call, result)`."""
         refuse_unknown_keywords("Tool.external", options, tuple(SchemaOptions.__annotations__))
         schema, validator = _checked_schema(parameters, name)
+        name = plain_name(name)
         return Tool(None, name=name, description=description, parameters=schema, validator=validator, **options)
 
     @functools.cached_property
@@ -207,6 +214,11 @@ class Tool(Generic[P, R]):
         """The wire object: {"type": "function", "function": {...}}."""
         return self.definition.to_json()
 
+    @property
+    def plain_parameters(self) -> Json:
+        """The parameters before they took the strict form: what may be left out is not required."""
+        return self._plain
+
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the schema and the function's code: what is approved is what runs (S3)."""
@@ -218,7 +230,7 @@ class Tool(Generic[P, R]):
         """Check what the model wrote. Raises ToolError with one short line for each problem (Q69 to Q79)."""
         if self.approval is not False and isinstance(text, str):
             refuse_duplicate_keys(text)
-        return read_arguments(text, self._validator, self._plain)
+        return read_arguments(text, self._validator, self._plain, self.max_arguments)
 
     async def call(self, arguments: Arguments, ctx: Context[Any]) -> object:
         """Run the function on valid arguments; sync functions in a worker thread. Raises what the function raises."""
@@ -241,12 +253,14 @@ class Tool(Generic[P, R]):
         answer = self.approval(ctx, **arguments.values)
         return bool(await answer if inspect.isawaitable(answer) else answer)
 
-    async def offered(self, ctx: Context[Any]) -> bool:
-        """Whether the model may see and call the tool now."""
+    async def offered(self, ctx: Context[Any]) -> int:
+        """Whether the model may see and call the tool now; 0 is no, and what has a higher number is offered later."""
         if self.when is None:
             return True
-        answer = self.when(ctx)
-        return bool(await answer if inspect.isawaitable(answer) else answer)
+        answer: object = self.when(ctx)
+        if inspect.isawaitable(answer):
+            answer = cast("object", await answer)
+        return answer if isinstance(answer, int) else bool(answer)
 
     def lock_key(self, arguments: Arguments) -> str | None:
         """The lock text of a call; None without a lock."""
@@ -313,12 +327,14 @@ def _place(function: Any, name: str) -> str:
 
 
 def _checked_schema(parameters: Json, name: str) -> tuple[Json, SchemaValidator]:
-    if not is_json(cast("object", parameters)) or parameters.get("type", "object") != "object":
+    if not is_json(cast("object", parameters)):
         raise ConfigurationError(f"tool {name!r}: the parameters must be a schema of type object")
-    schema: Json = {"type": "object", "properties": {}, **parameters}
+    schema = normalised(parameters, f"tool {name!r}")
+    if schema.get("type", "object") != "object":
+        raise ConfigurationError(f"tool {name!r}: the parameters must be a schema of type object")
     validator = SchemaValidator(schema, f"tool {name!r}")
     validator.compile()
-    return schema, validator
+    return {"type": "object", "properties": {}, **schema}, validator
 
 
 def made(function: Callable[..., Any], options: ToolOptions, names: Json) -> Tool[..., Any]:
