@@ -22,6 +22,7 @@ from agentkit import (
     RemoteModel,
     ScriptedModel,
     Session,
+    SessionConflict,
     Settings,
     ToolError,
     tool,
@@ -155,3 +156,21 @@ async def test_an_answer_of_the_wrong_type_is_mended_as_often_as_repairs_allow()
     with pytest.raises(OutputInvalid, match="after 2 repairs"):
         await Agent(model, output=int, limits=Limits(repairs=2)).run("go")
     assert len(model.requests) == 3
+
+
+async def test_a_run_that_came_too_late_does_not_even_ask_the_model() -> None:
+    session = Session()
+    waits = await Agent(ScriptedModel([[("refund", {})]]), tools=[refund]).run("go", session=session)
+    denied = waits.state.deny(waits.waiting[0])
+    model = FunctionModel(lambda request: "well then")
+    agent = Agent(model, tools=[refund])
+    assert (await agent.run(denied, session=session)).output == "well then"
+    with pytest.raises(SessionConflict):
+        await agent.run(denied, session=session)
+    assert len(model.requests) == 1
+
+
+@tool(approval=True)
+async def refund() -> str:
+    """Refund."""
+    return "refunded"
