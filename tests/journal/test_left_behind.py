@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from agentkit import Agent, PostgresStore, ScriptedModel, SQLiteStore, StoreError, tool
+from agentkit import Agent, PostgresStore, ScriptedModel, SQLiteStore, tool
 
 pytestmark = pytest.mark.anyio
 
@@ -115,10 +115,9 @@ async def test_a_store_takes_at_most_eight_connections(dsn: str) -> None:
 async def test_a_run_whose_end_could_not_be_written_down_is_over_all_the_same(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     async with SQLiteStore(path, busy_timeout=0.1) as store:
-        with pytest.raises(StoreError, match="database is locked"):
-            async with store.hold("a"):
-                other = sqlite3.connect(path, isolation_level=None)
-                other.execute("BEGIN IMMEDIATE")
+        async with store.hold("a"):
+            other = sqlite3.connect(path, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
         other.execute("ROLLBACK")
         other.close()
         async with store.hold("a"):
