@@ -298,7 +298,7 @@ class Agent(Generic[Deps, Out]):
         if spec.deps_type is not None and deps is None:
             kind = getattr(spec.deps_type, "__name__", spec.deps_type)
             raise ConfigurationError(f"agent {spec.name!r} was made with deps={kind}: give the run deps=...")
-        state = await begin(input, session, spec.name)
+        state = await begin(input, session, team)
         journal = Journal(state, session.store if session is not None else None)
         streams = stream or spec.early_start is True
         take_over = options.get("take_over", False)

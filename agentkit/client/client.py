@@ -20,7 +20,8 @@ from .answer import Answer, Clock, Sizes, Timeout
 from .gate import Gate
 from .pace import Pacing
 from .retry import RETRIES, RetryPolicy
-from .secret import Secret, scrub_error
+from .secret import Secret, hidden_headers, scrub_error
+from .secret import api_key as checked_key
 from .stream import CompletionStream
 from .watch import WATCH
 
@@ -82,15 +83,16 @@ class ChatClient:
         if base_url is None and api_key is None:
             raise ConfigurationError("ChatClient needs base_url=, or api_key= for the OpenAI API")
         self.base_url = checked_base_url(base_url or OPENAI, allow_http=allow_http)
-        self._key = Secret(api_key) if api_key is not None else None
-        self._headers = {"accept-encoding": "identity", "content-type": "application/json", **(headers or {})}
+        self._key = checked_key(api_key) if api_key is not None else None
+        self._headers = {"accept-encoding": "identity", "content-type": "application/json", **hidden_headers(headers)}
         check_patience(timeout, retries, sizes)
         self._timeout, self._sizes = timeout or Timeout(), sizes or Sizes()
         self._retry = RetryPolicy(retries, self._timeout.retry_after)
         self._pacing = Pacing(max_concurrency, requests_per_minute, tokens_per_minute)
         self._http = http
         self._transport: Transport = transport
-        self._proxy = environment_proxy(self.base_url) if proxy is None and trust_env else proxy
+        proxy = environment_proxy(self.base_url) if proxy is None and trust_env else proxy
+        self._proxy = Secret(proxy) if proxy is not None else None  # it may name a user and a password
         self._verify = verify
         self._held: dict[object, _Held] = {}
         self._url = f"{self.base_url}/chat/completions"
@@ -193,7 +195,7 @@ class ChatClient:
             self._timeout.connect,
             transport=self._transport,
             http=self._http,
-            proxy=self._proxy,
+            proxy=self._proxy.reveal() if self._proxy is not None else None,
             verify=self._verify,
         )
 

@@ -77,9 +77,9 @@ class EventDecoder:
                 self._data, self._size = [], 0
                 if data:
                     events.append(data)
-        elif line.startswith(b"data:"):
+        elif line.startswith(b"data:") or line == b"data":
             value = line[6:] if line.startswith(b"data: ") else line[5:]
-            self._size += len(value)
+            self._size += len(value) + bool(self._data)  # and the line end before it: empty lines count too
             if self._size > self._max:
                 raise ProtocolError(f"an event of the stream is longer than {self._max} bytes")
             self._data.append(value)

@@ -14,6 +14,8 @@ from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
 from agentkit.client import ChatClient, Timeout, checked_base_url, is_private
 from agentkit.client.client import OPENAI, check_patience
 from agentkit.client.pace import Pacing
+from agentkit.client.secret import Secret, hidden_headers, revealed_headers
+from agentkit.client.secret import api_key as checked_key
 from agentkit.errors import BadRequest, ConfigurationError, ContextOverflow, refuse_other_signature
 
 from .model import Model
@@ -56,9 +58,9 @@ class RemoteModel:
             raise ConfigurationError("a model needs a name, e.g. RemoteModel('gpt-5')")
         check_patience(timeout, retries)
         self.name = name
-        self._given = (base_url, api_key)
-        self._headers, self._timeout, self._retries = headers, timeout, retries
-        self._proxy, self._trust_env = proxy, trust_env
+        self._base_url, self._key = base_url, checked_key(api_key) if api_key is not None else None
+        self._headers, self._timeout, self._retries = hidden_headers(headers), timeout, retries
+        self._proxy, self._trust_env = Secret(proxy) if proxy is not None else None, trust_env
         self._transport: Transport = transport
         self._pacing = Pacing(max_concurrency, requests_per_minute, tokens_per_minute)
         if client is not None and self._pacing != Pacing():
@@ -85,15 +87,16 @@ class RemoteModel:
 
     def _connect(self) -> ChatClient:
         if self._client is None:
-            base_url, api_key = _endpoint(self.name, *self._given)
+            key = self._key.reveal() if self._key is not None else None
+            base_url, api_key = _endpoint(self.name, self._base_url, key)
             self._client = ChatClient(
                 base_url,
                 api_key,
                 transport=self._transport,
-                headers=self._headers,
+                headers=revealed_headers(self._headers),
                 timeout=self._timeout,
                 retries=self._retries,
-                proxy=self._proxy,
+                proxy=self._proxy.reveal() if self._proxy is not None else None,
                 trust_env=self._trust_env,
                 **asdict(self._pacing),
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentkit.chat import Json, is_json, is_list
-from agentkit.client import Secret
+from agentkit.client.secret import Secret, api_key
 from agentkit.errors import ConfigurationError
 
 from .openapi_description import Description
@@ -31,7 +31,7 @@ class Credentials:
         given = description.followed(description.root.get("components", {})).get("securitySchemes", {})
         self._schemes = {name: description.followed(scheme) for name, scheme in given.items()}
         self._general: Any = description.root.get("security", [])
-        self._bearer = Secret(auth, "auth") if isinstance(auth, str) else None
+        self._bearer = api_key(auth, "auth") if isinstance(auth, str) else None
         self._by_scheme: dict[str, Credential] = {}
         secrets: Mapping[str, str] = {} if auth is None or isinstance(auth, str) else auth
         for name, value in secrets.items():
@@ -67,11 +67,11 @@ def _credential(name: str, scheme: Json, value: str) -> Credential:
     kind, style = scheme.get("type"), str(scheme.get("scheme", "")).lower()
     place = f"auth[{name!r}]"
     if kind == "apiKey" and scheme.get("in") in ("header", "query", "cookie"):
-        return Credential(scheme["in"], str(scheme.get("name")), Secret(value, place))
+        return Credential(scheme["in"], str(scheme.get("name")), api_key(value, place))
     if kind == "http" and style == "basic":
         if ":" not in value:
             raise ConfigurationError(f"OpenAPI: {place} is for HTTP basic; give 'user:password'")
-        return Credential("header", "authorization", Secret(base64.b64encode(value.encode()).decode(), place), "Basic ")
+        return Credential("header", "authorization", Secret(base64.b64encode(value.encode()).decode()), "Basic ")
     if kind in ("oauth2", "openIdConnect") or (kind == "http" and style == "bearer"):
-        return Credential("header", "authorization", Secret(value, place), "Bearer ")
+        return Credential("header", "authorization", api_key(value, place), "Bearer ")
     raise ConfigurationError(f"OpenAPI: {place} is a scheme of the kind {kind} {style}, which cannot be used")
