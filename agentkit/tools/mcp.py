@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
@@ -18,7 +17,7 @@ from agentkit.errors import ConfigurationError, SourceFailed, ToolError
 from agentkit.journal import Effect
 
 from .context import Context
-from .held import Held
+from .held import Held, Holder
 from .mcp_connection import Connection, Lost, http_client, sdk, stdio_client
 from .results import MAX_RESULT, ToolResult
 from .source import foreign_parameters, wire_name
@@ -46,7 +45,7 @@ class MCPOptions(TypedDict, total=False):
     max_result: int
 
 
-class MCPServer:
+class MCPServer(Holder[Connection]):
     """The tools of an MCP server: `tools=[MCPServer.stdio("npx", ["-y", "some-server"])]`.
 
     name: prefix of its tools' names; without one the server's own name, "" for none. only: the tools to offer, by
@@ -163,15 +162,6 @@ class MCPServer:
         )
         tool.context = _CONTEXT
         return tool
-
-    async def __aenter__(self) -> MCPServer:
-        await self._held.enter()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._held.leave()
 
     def __repr__(self) -> str:
         return f"MCPServer({self._place!r})"
