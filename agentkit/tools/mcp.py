@@ -116,9 +116,12 @@ class MCPServer(Holder[Connection]):
     async def tools(self) -> tuple[Tool[..., Any], ...]:
         """The tools that the server lists now; what cannot be offered is left out, with a warning that says why."""
         connection = self._held.get()
-        listed, prefix = await connection.ask(self._list, again=True)
-        mark = (connection, prefix, to_json([tool.model_dump() for tool in listed]))
-        if mark != self._listed[0]:
+        try:
+            listed, prefix = await connection.ask(self._list, again=True)
+        except (Lost, sdk().MCPError, ValueError) as error:  # the last one of an answer that is no list of tools
+            raise SourceFailed(f"{self._place}: its tools cannot be listed: {str(error)[:200]}") from None
+        known, mark = self._listed, (connection, prefix, to_json([tool.model_dump() for tool in listed]))
+        if mark != known[0]:
             found: dict[str, Tool[..., Any]] = {}
             for tool in listed:
                 name = wire_name(f"{prefix}_{tool.name}" if prefix else tool.name, found)
@@ -126,8 +129,8 @@ class MCPServer(Holder[Connection]):
                     found[name] = self._made(name, tool, connection)
                 except ConfigurationError as error:
                     log.warning("%s: its tool %r is left out: %s", self._place, tool.name, error)
-            self._listed = (mark, tuple(found.values()))
-        return self._listed[1]
+            known = self._listed = (mark, tuple(found.values()))
+        return known[1]
 
     async def _list(self, client: Client) -> tuple[list[Listed], str]:
         listed: list[Listed] = []
