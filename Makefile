@@ -1,4 +1,4 @@
-.PHONY: fmt lint types test slow long docs bench ci
+.PHONY: fmt lint types test slow long pictures docs bench ci
 
 fmt:
 	ruff format .
@@ -21,6 +21,10 @@ slow:
 
 long:
 	KILLS=200 RACES=200 pytest -m slow tests/faults --timeout 3600
+	LOAD_SECONDS=60 pytest -m slow tests/serve/test_load.py
+
+pictures:
+	SCREENSHOTS=docs/images pytest -m slow tests/serve/test_page_in_chromium.py
 
 docs:
 	mkdocs build --strict

@@ -7,12 +7,13 @@ from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Generic, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, overload
 
 from anyio.from_thread import start_blocking_portal
 from typing_extensions import TypeForm, Unpack
 
 from agentkit.chat import Settings
+from agentkit.client import Retries
 from agentkit.errors import ConfigurationError
 from agentkit.journal import Session
 from agentkit.models import Model, resolve
@@ -24,17 +25,21 @@ from agentkit.run.loop import execute, run_child
 from agentkit.run.nested import agent_tool
 from agentkit.run.result import RunResult
 from agentkit.run.run import Emit, Journal, Run, Shared
-from agentkit.run.spec import AgentSpec, Choose, Instructions, Team
+from agentkit.run.spec import AgentSpec, Choose, Handoff, Instructions, Team
+from agentkit.run.stopped import outside_the_run
 from agentkit.run.stream import RunStream, SyncRunStream
 from agentkit.run.sync import refuse_running_loop, run_in_thread_loop
 from agentkit.tools import SchemaOptions, Tool, sources_of, tools_of
+
+if TYPE_CHECKING:
+    from agentkit.run.graph import Graph
 
 Deps = TypeVar("Deps")
 Out = TypeVar("Out", covariant=True)
 D = TypeVar("D")
 O = TypeVar("O")  # noqa: E741  the output type, as Out is the class's
 
-Handoffs = Sequence["Agent[Any, Any]"] | Callable[[], Sequence["Agent[Any, Any]"]]
+Handoffs = Sequence["Agent[Any, Any] | Handoff"] | Callable[[], Sequence["Agent[Any, Any] | Handoff"]]
 
 
 class AgentOptions(TypedDict, total=False):
@@ -65,6 +70,12 @@ class RunOptions(TypedDict, total=False):
     limits: Limits | None
     middleware: Sequence[Middleware]
     take_over: bool
+
+
+class StreamOptions(RunOptions, total=False):
+    """Those of the streaming verbs; nested: agents that run as tools are heard too, as AgentEvents."""
+
+    nested: bool
 
 
 _KEYWORDS = ("model", "deps", "output", *AgentOptions.__annotations__)
@@ -125,7 +136,7 @@ class Agent(Generic[Deps, Out]):
             deps_type=deps,
             settings=Settings() if settings is None else settings,
             limits=Limits() if limits is None else limits,
-            handoffs=_specs(handoffs),
+            handoffs=_ways(handoffs),
             middleware=in_list(f"agent {name!r}", "middleware", middleware),
             early_start=early_start,
             choose=choose,
@@ -136,8 +147,8 @@ class Agent(Generic[Deps, Out]):
 
     @property
     def spec(self) -> AgentSpec:
-        """What this agent is made of; `replace` makes another."""
-        return self._team.first
+        """What this agent is made of, an override included; `replace` makes another."""
+        return self._active()._team.first
 
     @overload
     def replace(self, **changes: Unpack[Changes]) -> Agent[Deps, Out]: ...
@@ -171,7 +182,10 @@ class Agent(Generic[Deps, Out]):
 
     @contextmanager
     def override(self, **changes: Unpack[Changes]) -> Generator[None]:
-        """Inside the block this agent runs with other fields: `with agent.override(model=ScriptedModel([...])):`."""
+        """Inside the block this agent runs with other fields: `with agent.override(model=ScriptedModel([...])):`.
+
+        Of agents that hand over to each other, override each: the first one's override reaches the others' too.
+        """
         token = self._override.set((self._override.get() or self).replace(**changes))
         try:
             yield
@@ -187,7 +201,8 @@ class Agent(Generic[Deps, Out]):
 
         input: text, content parts, messages, a RunState to go on from, or None to go on in the session.
         """
-        return await execute(await self._prepare(input, deps, None, False, **options))
+        with outside_the_run():
+            return await execute(await self._prepare(input, deps, None, False, **options))
 
     @overload
     def run_sync(self: Agent[None, O], input: RunInput, **options: Unpack[RunOptions]) -> RunResult[O]: ...
@@ -200,13 +215,14 @@ class Agent(Generic[Deps, Out]):
         async def main() -> RunResult[Any]:
             return await execute(await self._prepare(input, deps, None, False, **options))
 
-        return run_in_thread_loop(main(), self._active()._team)
+        with outside_the_run():
+            return run_in_thread_loop(main(), self._active()._team)
 
     @overload
-    def stream(self: Agent[None, O], input: RunInput, **options: Unpack[RunOptions]) -> RunStream[O]: ...
+    def stream(self: Agent[None, O], input: RunInput, **options: Unpack[StreamOptions]) -> RunStream[O]: ...
     @overload
-    def stream(self: Agent[D, O], input: RunInput, *, deps: D, **options: Unpack[RunOptions]) -> RunStream[O]: ...
-    def stream(self, input: RunInput, *, deps: Any = None, **options: Unpack[RunOptions]) -> RunStream[Any]:
+    def stream(self: Agent[D, O], input: RunInput, *, deps: D, **options: Unpack[StreamOptions]) -> RunStream[O]: ...
+    def stream(self, input: RunInput, *, deps: Any = None, **options: Unpack[StreamOptions]) -> RunStream[Any]:
         """The events of a run: `async with agent.stream(...) as run: async for event in run: ...`.
 
         Leaving the block cancels the run.
@@ -218,12 +234,12 @@ class Agent(Generic[Deps, Out]):
         return RunStream(prepare)
 
     @overload
-    def stream_sync(self: Agent[None, O], input: RunInput, **options: Unpack[RunOptions]) -> SyncRunStream[O]: ...
+    def stream_sync(self: Agent[None, O], input: RunInput, **options: Unpack[StreamOptions]) -> SyncRunStream[O]: ...
     @overload
     def stream_sync(
-        self: Agent[D, O], input: RunInput, *, deps: D, **options: Unpack[RunOptions]
+        self: Agent[D, O], input: RunInput, *, deps: D, **options: Unpack[StreamOptions]
     ) -> SyncRunStream[O]: ...
-    def stream_sync(self, input: RunInput, *, deps: Any = None, **options: Unpack[RunOptions]) -> SyncRunStream[Any]:
+    def stream_sync(self, input: RunInput, *, deps: Any = None, **options: Unpack[StreamOptions]) -> SyncRunStream[Any]:
         """`stream` for code without an event loop; the run lives in a helper thread."""
         refuse_running_loop("stream_sync", "`async with agent.stream(...)`")
         stream: RunStream[Any] = RunStream(lambda emit: self._prepare(input, deps, emit, True, **options))
@@ -238,6 +254,12 @@ class Agent(Generic[Deps, Out]):
         """
         about = description or f"Ask the agent {self.spec.name}."
         return agent_tool(self.spec, name or self.spec.name, about, **options)
+
+    def graph(self) -> Graph:
+        """The agents that this one reaches, and their tools, as a picture: `.mermaid`, `.svg()`."""
+        from agentkit.run.graph import graph_of  # who draws nothing need not load it
+
+        return graph_of(self.spec)
 
     async def __aenter__(self) -> Agent[Deps, Out]:
         async with AsyncExitStack() as stack:
@@ -261,10 +283,12 @@ class Agent(Generic[Deps, Out]):
         deps: Any,
         emit: Emit | None,
         stream: bool,
-        **options: Unpack[RunOptions],
+        **options: Unpack[StreamOptions],
     ) -> Run:
-        refuse_keywords("agent.run", options, ("deps", *RunOptions.__annotations__), _KEYWORDS)
-        spec = self._active().spec
+        refuse_keywords(
+            "agent.run", options, ("deps", *(StreamOptions if stream else RunOptions).__annotations__), _KEYWORDS
+        )
+        spec = self.spec
         session, settings, limits = options.get("session"), options.get("settings"), options.get("limits")
         middleware = in_list("agent.run", "middleware", options.get("middleware", ()))
         check_kinds("agent.run", settings, limits, middleware)
@@ -278,22 +302,28 @@ class Agent(Generic[Deps, Out]):
         journal = Journal(state, session.store if session is not None else None)
         streams = stream or spec.early_start is True
         take_over = options.get("take_over", False)
-        shared = Shared(journal, deps, emit, (*spec.middleware, *middleware), streams, run_child, take_over)
-        return Run(team.with_limits(limits), shared)
+        team = team.with_limits(limits)
+        layers, retries = (*spec.middleware, *middleware), Retries(team.limits.retries)
+        nested = options.get("nested", False)
+        shared = Shared(journal, deps, emit, layers, streams, run_child, retries, take_over, nested)
+        return Run(team, shared)
 
     def __repr__(self) -> str:
         return f"Agent({self.spec.name!r}, tools={[tool.name for tool in self.spec.tools]})"
 
 
-def _specs(handoffs: Handoffs) -> tuple[AgentSpec, ...] | Callable[[], tuple[AgentSpec, ...]]:
+def _ways(handoffs: Handoffs) -> tuple[Handoff, ...] | Callable[[], tuple[Handoff, ...]]:
     if callable(handoffs):
-        later: Callable[[], Iterable[Agent[Any, Any]]] = handoffs
-        return lambda: _specs_of(in_list("Agent", "handoffs", later()))
-    return _specs_of(in_list("Agent", "handoffs", handoffs))
+        later: Callable[[], Iterable[object]] = handoffs
+        return lambda: tuple(map(_way, in_list("Agent", "handoffs", later())))
+    return tuple(map(_way, in_list("Agent", "handoffs", handoffs)))
 
 
-def _specs_of(agents: Iterable[object]) -> tuple[AgentSpec, ...]:
-    wrong = next((agent for agent in agents if not isinstance(agent, Agent)), None)
-    if wrong is not None:
-        raise ConfigurationError(f"handoffs= holds {wrong!r}; give agents, or a function that returns them")
-    return tuple(agent.spec for agent in agents if isinstance(agent, Agent))
+def _way(to: Any) -> Handoff:
+    if isinstance(to, Handoff):
+        return to
+    if not isinstance(getattr(to, "spec", None), AgentSpec):
+        raise ConfigurationError(
+            f"handoffs= holds {to!r}; give agents or Handoff(agent, ...), or a function that returns them"
+        )
+    return Handoff(to)

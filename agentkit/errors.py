@@ -45,7 +45,12 @@ class ConfigurationError(AgentKitError):
 
 
 class ModelError(AgentKitError):
-    """The model's side gave no usable answer. `text` holds what was readable of it."""
+    """The model's side gave no usable answer. `text` holds what was readable of it.
+
+    completion: the whole answer, where there was one that could not be used (a ChatCompletion).
+    """
+
+    completion: object | None = None
 
     def __init__(self, message: str, *, text: str = "") -> None:
         super().__init__(message)
@@ -53,11 +58,15 @@ class ModelError(AgentKitError):
 
 
 class ConnectionFailed(ModelError):
-    """No connection, or it broke before a delta came; `timed_out` when nothing came in time."""
+    """No connection, or it broke before a delta came; `timed_out` when nothing came in time.
 
-    def __init__(self, message: str, *, text: str = "", timed_out: bool = False) -> None:
+    `sent` when the request may have left: its answer was lost, and may be billed.
+    """
+
+    def __init__(self, message: str, *, text: str = "", timed_out: bool = False, sent: bool = True) -> None:
         super().__init__(message, text=text)
         self.timed_out = timed_out
+        self.sent = sent
 
 
 class StatusError(ModelError):
@@ -73,6 +82,7 @@ class StatusError(ModelError):
         param: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
+        should_retry: bool | None = None,
         body: str = "",
     ) -> None:
         super().__init__(message)
@@ -82,6 +92,7 @@ class StatusError(ModelError):
         self.param = param
         self.request_id = request_id
         self.retry_after = retry_after
+        self.should_retry = should_retry
         self.body = body
 
 
@@ -147,10 +158,11 @@ class OutputInvalid(AgentKitError):
 
 
 class LimitReached(AgentKitError):
-    """A limit of the run was hit: `limit` names the field of Limits, `value` is its setting."""
+    """A limit of the run was hit: `limit` names the field of Limits (or "cost", of Budget), `value` is its setting."""
 
     def __init__(self, limit: str, value: float | None = None) -> None:
-        super().__init__(f"the run reached its limit {limit}={value}; raise it with Limits({limit}=...)")
+        remedy = "Budget(usd=...)" if limit == "cost" else f"Limits({limit}=...)"
+        super().__init__(f"the run reached its limit {limit}={value}; raise it with {remedy}")
         self.limit = limit
         self.value = value
 
@@ -160,7 +172,12 @@ class SourceFailed(AgentKitError):
 
 
 class GuardrailTripped(AgentKitError):
-    """A guardrail stopped the run."""
+    """A guardrail stopped the run: `guard` names its function, `reason` is what it said."""
+
+    def __init__(self, message: str, *, guard: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.guard = guard
+        self.reason = reason
 
 
 class StillWaiting(AgentKitError):
@@ -173,6 +190,20 @@ class SessionConflict(AgentKitError):
 
 class StoreError(AgentKitError):
     """The store could not read or write; nothing after it was done."""
+
+
+def refuse_no_count(what: str, value: object, least: int = 1) -> None:
+    """Raise ConfigurationError for what is not a whole number of at least `least`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigurationError(f"{what}={value!r}: use a whole number, at least {least}")
+
+
+def missing_extra(what: str, extra: str) -> ConfigurationError:
+    """The error where a package of an extra is not installed, by the name under which this one was installed."""
+    from importlib.metadata import packages_distributions  # it reads what all installed packages hold
+
+    name = next(iter(packages_distributions().get(__name__.partition(".")[0], ())), "agentkit")
+    return ConfigurationError(f"{what} needs the extra `{extra}`: pip install '{name}[{extra}]'")
 
 
 def refuse_unknown_keywords(call: str, given: Iterable[str], known: Collection[str]) -> None:

@@ -5,9 +5,11 @@ import os
 import pytest
 from hypothesis import settings
 
+from tests.fault_cases import cases, pytest_terminal_summary
 from tests.postgres import dsn, postgres_server
 
-__all__ = ["dsn", "postgres_server"]  # fixtures are found here
+# Fixtures and hooks are found here.
+__all__ = ["cases", "dsn", "postgres_server", "pytest_terminal_summary"]
 
 settings.register_profile("project", deadline=None)  # a busy machine is no fault of an example
 settings.load_profile("project")

@@ -14,7 +14,7 @@ WORDS = {
     "03_structured_output.py": ["invoice 1027: 1 item(s), 37.50 EUR", "blue mugs"],
     "04_context_and_deps.py": ["4 pieces of lamp", "ordered 6 x chair for Bob", "chairs now: 6", "2 pieces of desk"],
     "05_approval.py": ["waits for approval", "paid:     []", "paid:     ['850.00 to rent']"],
-    "06_support_desk.py": [
+    "support_desk/desk.py": [
         "desk",
         "order 8 goes to 9 Harbour Street",
         "already shipped",
@@ -23,9 +23,23 @@ WORDS = {
         "refunded: 49.0 for order 7, 0.0 for order 8",
     ],
     "07_killed_and_resumed.py": ["transferring ...", "killed", "the outcome is unknown", "bank:   ['850.00 to rent']"],
+    "06_many_agents.py": [
+        "order 8 is in the van",
+        "[now billing speaks]",
+        'clerk: list_charges{"order":7} gave 49.00 on 3 May',
+        "  clerk: 2 requests",
+        'a0 -->|"history: none"| a1',
+    ],
+    "support_desk/served.py": [
+        "waits for an approval",
+        "refunded 49.00 euros for order 7",
+        "refunded: 49.0 for order 7",
+    ],
     "08_external_tool.py": ['for the warehouse: {"article":"blue mug"}', "three left, on the top shelf"],
     "10_mcp.py": ["warehouse_count_stock: read, approval=False", "4 pieces of lamp"],
     "11_openapi.py": ["the API got /cities/New%20York/weather", "with the key s3cret", "14.5"],
+    "data_analyst/analyst.py": ["5076.02", "flipper_length_mm_by_island.svg", '"penguins":344'],
+    "travel_desk/travel.py": ["flights:", "hotels:", "booked: ['flight AK102 to Lisbon", "390 euros"],
 }
 
 
@@ -34,12 +48,30 @@ def run_example(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+PROGRAMS = [*EXAMPLES.glob("*.py"), *(EXAMPLES / name for name in WORDS if "/" in name)]
+
+
+@pytest.mark.parametrize("name", sorted(path.relative_to(EXAMPLES).as_posix() for path in PROGRAMS))
 def test_the_example_runs_offline_and_prints_what_it_promises(name: str, tmp_path: Path) -> None:
     done = run_example(name, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     missing = [word for word in WORDS[name] if word not in done.stdout]
     assert missing == [], done.stdout
+
+
+@pytest.mark.parametrize("name", ["support_desk/desk", "data_analyst/analyst", "travel_desk/travel"])
+def test_the_assistant_does_all_its_evals_in_full_without_a_network(name: str, tmp_path: Path) -> None:
+    """By the rules of the built-in model: what this holds is the tools and the loop, not what a real model would say."""
+    folder, module = (EXAMPLES / name).parent, name.rpartition("/")[2]
+    program = (
+        f"import sys; sys.path.insert(0, {str(folder)!r})\n"
+        f"import asyncio; from {module}_evals import suite\n"
+        "report = asyncio.run(suite.run()); print(report)\n"
+        "print([case.name for case in report.cases if not case.reliable])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout
 
 
 def test_the_quickstart_runs_two_calls_in_parallel(tmp_path: Path) -> None:

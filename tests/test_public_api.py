@@ -11,23 +11,24 @@ from typing import Any, get_args, is_typeddict
 import pytest
 
 import agentkit
-from agentkit import Agent, Event, RunResult, RunState, Settings, Tool, tool
-from agentkit.agent import AgentOptions, Changes, RunOptions
+from agentkit import Agent, Event, RunResult, RunState, Settings, Tool, names, tool
+from agentkit.agent import AgentOptions, Changes, RunOptions, StreamOptions
 from agentkit.chat.settings import SettingsOptions
 from agentkit.tools import SchemaOptions, ToolOptions
 
 NAMES = """
-Agent AgentChanged AgentKitError AuthenticationFailed BadRequest ChatClient ChatCompletion ChatRequest ConfigurationError
-ConnectionFailed ContentFiltered Context ContextOverflow Event FunctionModel GuardrailTripped LimitReached Limits
+Agent AgentChanged AgentEvent AgentKitError AuthenticationFailed BadRequest ChatClient ChatCompletion ChatRequest ConfigurationError
+ConnectionFailed ContentFiltered Context ContextOverflow Event FallbackModel FunctionModel GuardrailTripped Handoff LimitReached Limits
 MCPServer MemoryStore Middleware Model ModelCall ModelError ModelRefused OfflineModel OpenAPI OutputInvalid OutputTruncated PartialOutput
-PostgresStore Profile ProtocolError RateLimited ReasoningDelta RefusalDelta RemoteModel Restarted RunCall RunFinished RunResult
+PostgresStore Profile ProtocolError RateLimited ReasoningDelta RecordedModel RefusalDelta RemoteModel Restarted RunCall RunFinished RunResult
 RunStarted RunState RunStream SQLiteStore ScriptedModel ServerFailed Session SessionConflict Settings SourceFailed StatusError StillWaiting Store StoreError
 StreamInterrupted StreamTruncated SyncRunStream TextDelta Timeout Tool ToolError ToolFailed ToolFinished ToolProgress ToolProposed
 ToolResult ToolRun ToolSearch ToolSource ToolStarted Usage Waiting event_json model_from_environment tool
 """
 
 OPTIONS: dict[str, Any] = {
-    o.__name__: o for o in (AgentOptions, Changes, RunOptions, SchemaOptions, ToolOptions, SettingsOptions)
+    o.__name__: o
+    for o in (AgentOptions, Changes, RunOptions, StreamOptions, SchemaOptions, ToolOptions, SettingsOptions)
 }
 SIGNATURES = """
 Agent(model: str | Model, *, deps: Any = None, output: Any = <class 'str'>, name: str = 'agent', instructions:
@@ -38,10 +39,12 @@ Agent.replace(**changes: Any) -> Agent[Any, Any]
 Agent.override(**changes: Unpack[Changes]) -> Generator[None]
 Agent.run(input: RunInput, *, deps: Any = None, **options: Unpack[RunOptions]) -> RunResult[Any]
 Agent.run_sync(input: RunInput, *, deps: Any = None, **options: Unpack[RunOptions]) -> RunResult[Any]
-Agent.stream(input: RunInput, *, deps: Any = None, **options: Unpack[RunOptions]) -> RunStream[Any]
-Agent.stream_sync(input: RunInput, *, deps: Any = None, **options: Unpack[RunOptions]) -> SyncRunStream[Any]
+Agent.stream(input: RunInput, *, deps: Any = None, **options: Unpack[StreamOptions]) -> RunStream[Any]
+Agent.stream_sync(input: RunInput, *, deps: Any = None, **options: Unpack[StreamOptions]) -> SyncRunStream[Any]
 Agent.as_tool(name: str | None = None, description: str | None = None, **options: Unpack[SchemaOptions]) ->
     Tool[..., Any]
+Agent.graph() -> Graph
+Handoff(agent: HasSpec, history: History = 'all', description: str = '', name: str = '')
 AgentOptions(name: str, instructions: Instructions, tools: Sequence[object], settings: Settings | None, limits:
     Limits | None, handoffs: Handoffs, middleware: Sequence[Middleware], early_start: bool | None, choose: Choose)
 Changes(name: str, instructions: Instructions, tools: Sequence[object], settings: Settings | None, limits: Limits |
@@ -49,20 +52,22 @@ Changes(name: str, instructions: Instructions, tools: Sequence[object], settings
     | Model)
 RunOptions(session: Session | None, settings: Settings | None, limits: Limits | None, middleware:
     Sequence[Middleware], take_over: bool)
+StreamOptions(session: Session | None, settings: Settings | None, limits: Limits | None, middleware:
+    Sequence[Middleware], take_over: bool, nested: bool)
 tool(function: Callable[..., Any] | None = None, /, **options: Unpack[ToolOptions]) -> Any
 Tool.of(thing: Tool[..., Any] | Callable[..., Any]) -> Tool[..., Any]
 Tool.from_schema(name: str, description: str, parameters: Json, function: Callable[..., Any], **options:
     Unpack[SchemaOptions]) -> Tool[..., Any]
 Tool.external(name: str, description: str, parameters: Json, **options: Unpack[SchemaOptions]) -> Tool[..., Any]
 SchemaOptions(effect: Effect, approval: bool | Predicate, expires: float | None, timeout: float | None,
-    max_failures: int, strict: bool | None, max_result: int, thread: bool, lock: str | None, when:
+    max_failures: int, strict: bool | None, max_arguments: int, max_result: int, thread: bool, lock: str | None, when:
     Callable[[Context[Any]], bool | Awaitable[bool]] | None, untrusted: bool)
 ToolOptions(effect: Effect, approval: bool | Predicate, expires: float | None, timeout: float | None, max_failures:
-    int, strict: bool | None, max_result: int, thread: bool, lock: str | None, when: Callable[[Context[Any]], bool |
-    Awaitable[bool]] | None, untrusted: bool, name: str, description: str)
+    int, strict: bool | None, max_arguments: int, max_result: int, thread: bool, lock: str | None, when:
+    Callable[[Context[Any]], bool | Awaitable[bool]] | None, untrusted: bool, name: str, description: str)
 Context(deps: Deps = None, *, run_id: str = '', agent: str = '', call_id: str = '', idempotency_key: str = '',
     attempt: int = 1, messages: Callable[[], tuple[Message, ...]] | None = None, usage: Callable[[], Usage] | None =
-    None, progress: Progress | None = None)
+    None, untrusted: Callable[[], frozenset[str]] | None = None, progress: Progress | None = None)
 ToolResult(content: object, data: Any = None, images: Sequence[str] = ())
 RemoteModel(name: str, *, base_url: str | None = None, api_key: str | None = None, headers: Mapping[str, str] | None
     = None, timeout: Timeout | None = None, retries: int = 2, proxy: str | None = None, trust_env: bool = False,
@@ -73,14 +78,16 @@ ScriptedModel(script: Sequence[Answer])
 model_from_environment(default: str | None = None) -> Model
 Model.complete(request: ChatRequest, on_chunk: OnChunk | None = None) -> ChatCompletion
 ChatClient(base_url: str | None = None, api_key: str | None = None, *, transport: Transport = 'stack', http: Any =
-    None, headers: Mapping[str, str] | None = None, timeout: Timeout | None = None, retries: int = 2, proxy: str |
-    None = None, trust_env: bool = False, verify: bool = True, allow_http: bool = False)
+    None, headers: Mapping[str, str] | None = None, timeout: Timeout | None = None, sizes: Sizes | None = None,
+    retries: int = 2, proxy: str | None = None, trust_env: bool = False, verify: bool = True, allow_http: bool = False)
 ChatClient.complete(request: ChatRequest, on_chunk: OnChunk | None = None, *, body: bytes | None = None) ->
     ChatCompletion
 ChatClient.stream(request: ChatRequest) -> CompletionStream
-Timeout(connect: float = 10.0, first: float = 600.0, between: float = 120.0)
+Timeout(connect: float = 10.0, first: float = 600.0, between: float = 120.0, headers: float = 120.0, retry_after:
+    float = 120.0)
 Limits(turns: int = 20, tool_calls: int = 200, tokens: int | None = None, seconds: float | None = None, repairs: int
-    = 2, repeats: int | None = 3, parallel: int = 16, on_limit: Literal['raise', 'conclude'] = 'raise')
+    = 2, repeats: int | None = 3, parallel: int = 16, on_limit: Literal['raise', 'conclude'] = 'raise',
+    calls_per_turn: int = 64, retries: int = 8, handoffs: int = 10, depth: int = 5)
 Settings(**values: Unpack[SettingsOptions])
 SettingsOptions(frequency_penalty: float | None, presence_penalty: float | None, logit_bias: Mapping[str, float] |
     None, logprobs: bool | None, top_logprobs: int | None, max_completion_tokens: int | None, max_tokens: int |
@@ -98,7 +105,8 @@ SQLiteStore(path: str | os.PathLike[str], *, busy_timeout: float = 10.0)
 SQLiteStore.session(id: str) -> Session
 RunState.decide(call: Waiting | str, *, approve: bool | None = None, reason: str = '', retry: bool = False,
     tell_model: bool = False, result: object = None) -> RunState
-RunState.approve(call: Waiting | str, arguments: dict[str, object] | None = None) -> RunState
+RunState.approve(call: Waiting | str, arguments: dict[str, object] | None = None, *, always: bool | dict[str, object]
+    = False) -> RunState
 RunState.deny(call: Waiting | str, reason: str = '') -> RunState
 RunState.answer(call: Waiting | str, result: object) -> RunState
 RunState.retry(call: Waiting | str) -> RunState
@@ -113,6 +121,7 @@ ToolStarted(call: ToolUse)
 ToolProgress(call: ToolUse, message: str, done: float | None = None, total: float | None = None)
 ToolFinished(call: ToolUse, result: Result)
 AgentChanged(agent: str)
+AgentEvent(call: str, agent: str, inner: Event)
 Waiting(call: str, tool: str, arguments: str, why: Why, expires: float | None = None)
 Restarted(reason: str = '')
 RunFinished(status: Literal['done', 'waiting'])
@@ -120,10 +129,10 @@ event_json(event: Event) -> str
 """
 EVENTS = """
 RunStarted TextDelta ReasoningDelta RefusalDelta PartialOutput ToolProposed ToolStarted ToolProgress ToolFinished
-AgentChanged Waiting Restarted RunFinished
+AgentChanged AgentEvent Waiting Restarted RunFinished
 """
 READ: dict[type, str] = {
-    RunResult: "output status stopped_by waiting messages new_messages usage state completions confidence agent abandoned",
+    RunResult: "output status stopped_by waiting messages new_messages usage usage_by_agent state completions confidence agent abandoned",
     Tool: "name description parameters strict effect approval expires timeout max_failures max_result lock when untrusted schema digest",
     RunState: "messages new_messages waiting usage agent run_id",
 }
@@ -173,7 +182,7 @@ def test_all_names_are_there_and_no_others() -> None:
 
 
 def test_what_the_front_door_imports_is_what_it_offers() -> None:
-    source = ast.parse(Path(agentkit.__file__).read_text(encoding="utf-8"))
+    source = ast.parse(Path(names.__file__).read_text(encoding="utf-8"))
     imported = {alias.name for node in ast.walk(source) if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert imported == {*agentkit.__all__}
     star: dict[str, object] = {}

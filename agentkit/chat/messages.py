@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 
+from agentkit.errors import ConfigurationError
+
+from .media import Source, encoded, is_url
 from .wire import Given, Json, Tagged, Wire
 
 
@@ -36,6 +40,13 @@ class ImagePart(Tagged):
     image_url: ImageUrl
     type: Literal["image_url"] = "image_url"
 
+    @classmethod
+    def of(cls, source: Source, *, detail: Literal["auto", "low", "high"] | None = None) -> ImagePart:
+        """An image by URL (passed on, not fetched), path, or bytes: PNG, JPEG, GIF, WebP, at most 20 MiB."""
+        if not is_url(source):
+            source = "data:{};base64,{}".format(*encoded(source, "image/"))
+        return cls(image_url=ImageUrl(url=str(source), detail=detail))
+
 
 class InputAudio(Wire):
     """Audio, base64-encoded."""
@@ -50,12 +61,29 @@ class AudioPart(Tagged):
     input_audio: InputAudio
     type: Literal["input_audio"] = "input_audio"
 
+    @classmethod
+    def of(cls, source: Source) -> AudioPart:
+        """A recording by path or bytes: WAV or MP3, at most 20 MiB. The API takes no URL of one."""
+        if is_url(source):
+            raise ConfigurationError("audio is sent with its bytes, not by URL: give AudioPart.of(a path, or bytes)")
+        kind, data = encoded(source, "audio/")
+        return cls(input_audio=InputAudio(data=data, format=kind.removeprefix("audio/")))
+
 
 class FilePart(Tagged):
     """A file, by id or with its data."""
 
     file: Json
     type: Literal["file"] = "file"
+
+    @classmethod
+    def of(cls, source: Source, *, name: str = "") -> FilePart:
+        """A PDF by path or bytes, at most 20 MiB; `name` is the path's own where none is given."""
+        if is_url(source):
+            raise ConfigurationError("a file is sent with its bytes or by id, not by URL: give a path, or bytes")
+        kind, data = encoded(source, "application/pdf")
+        name = name or ("file.pdf" if isinstance(source, bytes) else Path(source).name)
+        return cls(file={"filename": name, "file_data": f"data:{kind};base64,{data}"})
 
 
 Part = TextPart | ImagePart | AudioPart | FilePart | RefusalPart

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 from pydantic_core import from_json
 
-from agentkit.chat import ChatCompletion, OnChunk, PartialCompletion, read_completion
+from agentkit.chat import ChatCompletion, OnChunk, PartialCompletion, ResponseMessage, read_completion
 from agentkit.errors import (
     ConfigurationError,
     ConnectionFailed,
@@ -23,12 +23,10 @@ from agentkit.errors import (
 )
 
 from .failure import EXCERPT, status_error
-from .sse import EventDecoder
+from .sse import MAX_EVENT, EventDecoder
 
 log = logging.getLogger("agentkit")
 
-MAX_BODY = 32 * 1024 * 1024  # bytes of a whole answer
-MAX_TEXT = 8 * 1024 * 1024  # characters of a streamed message: its text, reasoning and arguments
 _STREAM = (b"data:", b":", b"event:", b"id:", b"retry:", b"\xef\xbb\xbf")
 _SNIFFED = max(map(len, _STREAM))
 _STEP = 64 * 1024  # bytes that one step of decompression may give
@@ -37,30 +35,59 @@ DRAIN = 0.2  # seconds for the end of a stream after [DONE], so that its connect
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """Seconds: to connect, until the first delta (or the whole answer), and between deltas.
+    """Seconds: to connect, until a stream begins, until its first delta (or the whole answer), and between deltas.
 
-    Only a parsed delta resets the clock: comments and pings do not.
+    Only a parsed delta resets the clock: comments and pings do not. retry_after: the longest wait that a server may
+    ask for before the next attempt; one that asks for more is an error, whose `retry_after` says how long.
     """
 
     connect: float = 10.0
     first: float = 600.0
     between: float = 120.0
+    headers: float = 120.0
+    retry_after: float = 120.0
 
     def __post_init__(self) -> None:
-        for name in ("connect", "first", "between"):
+        for name in ("connect", "first", "between", "headers", "retry_after"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"Timeout({name}={getattr(self, name)!r}): use seconds above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much of an answer is taken; more is a ProtocolError.
+
+    event: bytes of one line or event of a stream. body: bytes of an answer, unpacked. text: characters of a message:
+    its text, refusal, reasoning and arguments.
+    """
+
+    event: int = MAX_EVENT
+    body: int = 32 * 1024 * 1024
+    text: int = 8 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        for name in ("event", "body", "text"):
+            size: object = getattr(self, name)
+            if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
+                raise ConfigurationError(f"Sizes({name}={size!r}): use a whole number above 0")
 
 
 class Clock:
     """One cancel scope around an answer; its deadline moves with the deltas, lazily: moving it costs."""
 
-    def __init__(self, timeout: Timeout) -> None:
-        self._between = timeout.between
+    def __init__(self, timeout: Timeout, streamed: bool) -> None:
+        self._first, self._between = timeout.first, timeout.between
         self._slack = timeout.between / 16
         self._moved = 0.0
-        self.waited = timeout.first
-        self.scope = anyio.CancelScope(deadline=anyio.current_time() + timeout.first)
+        self._waits_for_headers = streamed and timeout.headers < timeout.first
+        self.waited = timeout.headers if self._waits_for_headers else timeout.first
+        self.scope = anyio.CancelScope(deadline=anyio.current_time() + self.waited)
+
+    def answered(self) -> None:
+        """The headers came."""
+        if self._waits_for_headers:
+            self.waited = self._first
+            self.scope.deadline = anyio.current_time() + self._first
 
     def delta(self) -> None:
         """A delta came."""
@@ -74,10 +101,16 @@ class Clock:
 class Answer:
     """Reads one response. `told` says whether a chunk was passed on, after which nothing is sent again."""
 
-    def __init__(self, on_chunk: OnChunk | None, n: int, asked: tuple[str, str]) -> None:
+    def __init__(self, on_chunk: OnChunk | None, n: int, asked: tuple[str, str], sizes: Sizes) -> None:
         self._on_chunk, self._asked = on_chunk, asked  # asked: the address and the model's name, for errors
+        self._sizes = sizes
         self._partial = PartialCompletion(n)
         self.told = False
+
+    @property
+    def streamed(self) -> bool:
+        """Whether a stream was asked for."""
+        return self._on_chunk is not None
 
     async def read(self, response: Any, clock: Clock) -> ChatCompletion:
         """The completion. Raises ModelError for anything else the server may send."""
@@ -94,7 +127,7 @@ class Answer:
         if response.status_code != 200:
             url, model = self._asked
             where = f" for model {model!r} at {url}"
-            raise status_error(response.status_code, response.headers, await _capped(chunks), where)
+            raise status_error(response.status_code, response.headers, await self._whole(chunks), where)
         kind = response.headers.get("content-type", "")
         if "text/event-stream" in kind:
             return await self._events(chunks, b"", clock)
@@ -103,14 +136,17 @@ class Answer:
         return await self._sniffed(chunks, kind, clock)
 
     async def _json(self, chunks: AsyncIterator[bytes], kind: str) -> ChatCompletion:
-        body = await _capped(chunks)
+        body = await self._whole(chunks)
         if body.lstrip().startswith(_STREAM):  # Q51: a stream that nobody asked for
             return await self._events(_one(body), b"", None)
         return self._completion(body, kind)
 
     def _completion(self, body: bytes, kind: str) -> ChatCompletion:
         try:
-            return read_completion(body)
+            completion = read_completion(body)
+            if len(body) > self._sizes.text and sum(_letters(c.message) for c in completion.choices) > self._sizes.text:
+                raise self._too_long()
+            return completion
         except ProtocolError as error:
             excerpt = body[:EXCERPT].decode(errors="replace")
             raise ProtocolError(f"{error} (content-type {kind or 'missing'}): {excerpt}", text=excerpt) from None
@@ -124,14 +160,14 @@ class Answer:
                 break
         if head.lstrip().startswith(_STREAM):
             return await self._events(chunks, head, clock)
-        body = head + await _capped(chunks)
+        body = head + await self._whole(chunks)
         self._completion(body, kind)  # an error inside is told as one
         excerpt = body[:EXCERPT].decode(errors="replace")
         raise ProtocolError(f"a stream was asked for, and {kind or 'no content type'} came: {excerpt}", text=excerpt)
 
     async def _events(self, chunks: AsyncIterator[bytes], head: bytes, clock: Clock | None) -> ChatCompletion:
-        decoder, partial = EventDecoder(), self._partial
-        size, look_at = 0, MAX_TEXT
+        decoder, partial, most = EventDecoder(self._sizes.event), self._partial, self._sizes.text
+        size, look_at = 0, most
         over = bool(head) and await self._take(decoder.feed(head), clock)
         while not over:
             try:
@@ -142,9 +178,9 @@ class Answer:
             over = await self._take(decoder.feed(data), clock)
             size += len(data)
             if size > look_at:  # adding the pieces up each time would be quadratic
-                look_at += MAX_TEXT
-                if partial.size > MAX_TEXT:
-                    raise ProtocolError(f"the streamed message is longer than {MAX_TEXT} characters")
+                look_at += most
+                if partial.size > most:
+                    raise self._too_long()
         if over:
             await _leave(chunks, DRAIN)
         if not partial.choices:
@@ -207,11 +243,28 @@ class Answer:
     def _text(self) -> str:
         return next((choice.text for choice in self._partial.choices.values()), "")
 
-    def broken(self, reason: str, timed_out: bool = False) -> ModelError:
+    def broken(self, reason: str, *, timed_out: bool = False, sent: bool = True) -> ModelError:
         """The error of a connection that failed: what may be tried again before the first delta, not after."""
         if self.told:
             return StreamInterrupted(f"the stream broke off: {reason}", text=self._text)
-        return ConnectionFailed(reason, text=self._text, timed_out=timed_out)
+        return ConnectionFailed(reason, text=self._text, timed_out=timed_out, sent=sent)
+
+    def _too_long(self) -> ProtocolError:
+        return ProtocolError(f"the message is longer than {self._sizes.text} characters")
+
+    async def _whole(self, chunks: AsyncIterator[bytes]) -> bytes:
+        pieces, size = list[bytes](), 0
+        async for data in chunks:
+            size += len(data)
+            if size > self._sizes.body:
+                raise ProtocolError(f"the answer is longer than {self._sizes.body} bytes")
+            pieces.append(data)
+        return b"".join(pieces)
+
+
+def _letters(message: ResponseMessage) -> int:
+    calls = sum(len(call.text) for call in message.calls)
+    return len(message.text) + len(message.refusal or "") + len(message.reasoning) + calls
 
 
 def _raw(response: Any) -> AsyncIterator[bytes]:
@@ -244,16 +297,6 @@ async def _inflated(raw: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 async def _one(body: bytes) -> AsyncIterator[bytes]:
     yield body
-
-
-async def _capped(chunks: AsyncIterator[bytes]) -> bytes:
-    pieces, size = list[bytes](), 0
-    async for data in chunks:
-        size += len(data)
-        if size > MAX_BODY:
-            raise ProtocolError(f"the answer is longer than {MAX_BODY} bytes")
-        pieces.append(data)
-    return b"".join(pieces)
 
 
 async def _leave(chunks: AsyncIterator[bytes], seconds: float) -> None:

@@ -15,10 +15,11 @@ from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
 from agentkit.errors import ConfigurationError, ConnectionFailed, ModelError
 
 from .address import checked_base_url, environment_proxy
-from .answer import Answer, Clock, Timeout
-from .retry import RetryPolicy
+from .answer import Answer, Clock, Sizes, Timeout
+from .retry import RETRIES, RetryPolicy
 from .secret import Secret, scrub_error
 from .stream import CompletionStream
+from .watch import WATCH
 
 if TYPE_CHECKING:
     from .sender import Sender
@@ -42,7 +43,7 @@ class ChatClient:
 
     base_url: without one, api_key must be given and OpenAI's is used. transport: "stack" (asyncio and trio),
     "aiohttp" (asyncio, the extra `fast`), or an httpx transport. http: any object with httpx's `build_request`
-    and `send`; it stays yours. timeout: see Timeout. retries: further attempts before the first delta.
+    and `send`; it stays yours. timeout, sizes: see Timeout, Sizes. retries: further attempts before the first delta.
     proxy: its URL; the environment's is only used with trust_env=True.
     Raises ConfigurationError for an address or key that cannot be.
     """
@@ -56,6 +57,7 @@ class ChatClient:
         http: Any = None,
         headers: Mapping[str, str] | None = None,
         timeout: Timeout | None = None,
+        sizes: Sizes | None = None,
         retries: int = 2,
         proxy: str | None = None,
         trust_env: bool = False,
@@ -67,9 +69,9 @@ class ChatClient:
         self.base_url = checked_base_url(base_url or OPENAI, allow_http=allow_http)
         self._key = Secret(api_key) if api_key is not None else None
         self._headers = {"accept-encoding": "identity", "content-type": "application/json", **(headers or {})}
-        check_patience(timeout, retries)
-        self._timeout = timeout or Timeout()
-        self._retry = RetryPolicy(retries)
+        check_patience(timeout, retries, sizes)
+        self._timeout, self._sizes = timeout or Timeout(), sizes or Sizes()
+        self._retry = RetryPolicy(retries, self._timeout.retry_after)
         self._http = http
         self._transport: Transport = transport
         self._proxy = environment_proxy(self.base_url) if proxy is None and trust_env else proxy
@@ -88,14 +90,20 @@ class ChatClient:
         content = body if body is not None else request.body(stream=on_chunk is not None)
         async with self:
             sender = self._held[anyio.lowlevel.current_token()].sender
-            attempt = 0
+            attempt, watch = 0, WATCH.get()
             while True:
-                answer = Answer(on_chunk, request.n or 1, (self._url, request.model))
+                answer = Answer(on_chunk, request.n or 1, (self._url, request.model), self._sizes)
+                added = watch.sending(self._url) if watch is not None else None
                 try:
-                    return await self._attempt(sender, content, answer)
+                    return await self._attempt(sender, content, answer, added)
                 except ModelError as error:
                     scrub_error(error, self._secrets)
                     delay = None if answer.told else self._retry.delay(attempt, error, random.random())
+                    budget = RETRIES.get()
+                    if delay is not None and budget is not None and not budget.take(error):
+                        delay = None
+                    if watch is not None:
+                        watch.failed(error, delay)
                     if delay is None:
                         raise
                     log.info("request failed (%s); again in %.1f s", type(error).__name__, delay)
@@ -106,11 +114,14 @@ class ChatClient:
         """The chunks as they come: `async with client.stream(request) as stream: async for chunk in stream: ...`."""
         return CompletionStream(lambda on_chunk: self.complete(request, on_chunk))
 
-    async def _attempt(self, sender: Sender, content: bytes, answer: Answer) -> ChatCompletion:
-        clock = Clock(self._timeout)
+    async def _attempt(
+        self, sender: Sender, content: bytes, answer: Answer, added: Mapping[str, str] | None
+    ) -> ChatCompletion:
+        clock = Clock(self._timeout, answer.streamed)
         try:
             with clock.scope:
-                response = await sender.send(content)
+                response = await sender.send(content, added)
+                clock.answered()
                 try:
                     completion = await answer.read(response, clock)
                 finally:
@@ -120,7 +131,7 @@ class ChatClient:
                 log.debug("POST %s: %d", self._url, response.status_code)
                 return completion
         except self._failures as error:
-            raise answer.broken(f"{self._url}: {sender.reason(error)}") from None
+            raise answer.broken(f"{self._url}: {sender.reason(error)}", sent=not sender.unsent(error)) from None
         if clock.scope.cancelled_caught:
             raise answer.broken(f"{self._url}: no delta for {clock.waited:g} s", timed_out=True)
         raise ConnectionFailed("the request was given up")  # pragma: no cover
@@ -167,9 +178,11 @@ class ChatClient:
         return f"ChatClient({self.base_url!r})"
 
 
-def check_patience(timeout: object, retries: object) -> None:
-    """Raise ConfigurationError for a timeout that is no Timeout, and for retries that cannot be counted."""
+def check_patience(timeout: object, retries: object, sizes: object = None) -> None:
+    """Raise ConfigurationError for what is no Timeout and no Sizes, and for retries that cannot be counted."""
     if not isinstance(timeout, Timeout | None):
         raise ConfigurationError(f"timeout={timeout!r}; give Timeout(connect=10, first=600, between=120)")
+    if not isinstance(sizes, Sizes | None):
+        raise ConfigurationError(f"sizes={sizes!r}; give Sizes(event=..., body=..., text=...)")
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
         raise ConfigurationError(f"retries={retries!r}; give a whole number, 0 for none")

@@ -63,6 +63,7 @@ def status_error(
         param=fields["param"] if isinstance(fields.get("param"), str) else None,
         request_id=request_id,
         retry_after=retry_after(headers, time.time() if now is None else now),
+        should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "")),
         body=excerpt,
     )
 

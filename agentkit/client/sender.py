@@ -43,9 +43,14 @@ class Sender:
         advice = "; is base_url right, and does a server listen there?" if refused else ""
         return f"{str(error) or 'no reason given'} ({type(error).__name__}){advice}"
 
-    async def send(self, content: bytes) -> Any:
+    @staticmethod
+    def unsent(error: Exception) -> bool:
+        """Whether there was no connection at all, so that no answer can have been lost."""
+        return isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, ConnectionRefusedError))
+
+    async def send(self, content: bytes, added: Mapping[str, str] | None = None) -> Any:
         """The response, its body unread. Raises one of FAILURES."""
-        headers = dict(self._headers)
+        headers = {**added, **self._headers} if added else dict(self._headers)
         if self._key is not None:  # put in as it leaves, so that no stored headers hold it
             headers["authorization"] = f"Bearer {self._key.reveal()}"
         if self._transport is None:

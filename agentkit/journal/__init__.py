@@ -29,6 +29,7 @@ from .history import mended
 from .postgres import PostgresStore
 from .session import MemoryStore, Session
 from .signing import sign, verify
+from .spending import usage_by_agent
 from .sqlite import SQLiteStore
 from .state import RunState
 from .store import Ownership, Store
@@ -71,5 +72,6 @@ __all__ = [
     "load_entry",
     "mended",
     "sign",
+    "usage_by_agent",
     "verify",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from agentkit.chat import ImagePart, ImageUrl, Message, TextPart, ToolMessage, UserMessage
 
@@ -40,13 +41,13 @@ class Call:
         """How far the call is: a function of its entries alone."""
         if self.result is not None:
             return "done"
-        admitted = self.admitted
-        if admitted is None:
-            return "proposed"
-        verdict = self.decision.verdict if self.decision else ""
+        admitted, decision = self.admitted, self.decision
+        if admitted is None or (decision is not None and decision.arguments is not None and not self.attempt):
+            return "proposed"  # edited arguments make it another call, which is admitted anew (S3)
+        verdict = decision.verdict if decision else ""
         if verdict in ("deny", "tell_model"):
             return "done"
-        if self.attempt and admitted.effect == "write" and not admitted.nested and verdict != "retry":
+        if self._may_have_run and verdict != "retry":
             return "unknown"
         if admitted.wants == "external":
             return "external"
@@ -56,7 +57,7 @@ class Call:
 
     @property
     def arguments(self) -> str:
-        """The arguments it runs with: admitted, or edited by whoever approved them."""
+        """The arguments it runs with: the model's, then as admitted, or those that somebody gave instead."""
         if self.decision is not None and self.decision.arguments is not None:
             return self.decision.arguments
         return self.admitted.arguments if self.admitted else self.text
@@ -70,9 +71,15 @@ class Call:
         if verdict == "deny":
             reason = self.decision.reason if self.decision else ""
             return f"denied: {reason}" if reason else "denied: the call was not approved"
-        if verdict == "tell_model" or self.phase == "unknown":
+        if verdict == "tell_model" or self._may_have_run:
             return "unknown: the call was started, and its outcome was never recorded"
         return "cancelled: the call did not run"
+
+    @property
+    def _may_have_run(self) -> bool:
+        """Whether a write was started, and how that ended is not known."""
+        admitted = self.admitted
+        return self.attempt > 0 and admitted is not None and admitted.effect == "write" and not admitted.nested
 
     @property
     def failed(self) -> bool:
@@ -113,6 +120,35 @@ class Waiting:
     arguments: str
     why: Why
     expires: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An approval that stays for the run: of one tool as it was (its digest), where arguments have these values."""
+
+    call: str
+    digest: str
+    values: dict[str, Any]
+
+    def covers(self, admitted: Admitted) -> bool:
+        """Whether a call is approved by it. Values are equal as JSON: 7 is not "7", and 1 is not true."""
+        if admitted.digest != self.digest:
+            return False
+        given = json.loads(admitted.arguments)
+        return all(name in given and _same(given[name], value) for name, value in self.values.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A hand-over whose new agent has not spoken yet: the call, who made it, and with which tool."""
+
+    call: str
+    agent: str
+    tool: str
+
+
+def _same(left: object, right: object) -> bool:
+    return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 
 def idempotency_key(run_id: str, ref: str, name: str, arguments: str) -> str:

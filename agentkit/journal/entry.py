@@ -40,11 +40,12 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The model answered with a whole message, kept as it came."""
+    """The model answered with a whole message, kept as it came; `lost` answers to the same request came to nothing."""
 
     message: ResponseMessage
     finish_reason: str | None = None
     usage: CompletionUsage | None = None
+    lost: int = 0
     kind: Literal["completion"] = "completion"
     __pydantic_config__ = _CLOSED
 
@@ -57,6 +58,7 @@ class Attempted:
     text: str = ""
     usage: CompletionUsage | None = None
     repair: bool = False  # the model itself went wrong and is asked again, within limits.repairs
+    lost: int = 0  # answers to the same request that came to nothing before
     kind: Literal["attempted"] = "attempted"
     __pydantic_config__ = _CLOSED
 
@@ -73,6 +75,7 @@ class Admitted:
     nested: bool = False  # an agent as a tool: its journal lives inside this one
     repairs: tuple[str, ...] = ()
     expires: float | None = None  # seconds since 1970: an approval after that counts as a denial
+    untrusted: bool = False  # its result comes from outside (S7)
     kind: Literal["admitted"] = "admitted"
     __pydantic_config__ = _CLOSED
 
@@ -106,21 +109,27 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Somebody outside said how a waiting call goes on; `arguments` are theirs when they edited them."""
+    """Somebody outside said how a waiting call goes on; `arguments` are theirs when they edited them.
+
+    always: later calls of this run to the very same tool are approved too, where they have these argument values
+    (none: whatever theirs are).
+    """
 
     call: str
     verdict: Verdict
     reason: str = ""
     arguments: str | None = None
+    always: dict[str, Any] | None = None
     kind: Literal["decision"] = "decision"
     __pydantic_config__ = _CLOSED
 
 
 @dataclass(frozen=True, slots=True)
 class AgentChanged:
-    """From the next request on, another agent of the team speaks."""
+    """From the next request on, another agent of the team speaks; `call` handed over to it."""
 
     agent: str
+    call: str = ""
     kind: Literal["agent_changed"] = "agent_changed"
     __pydantic_config__ = _CLOSED
 
@@ -129,7 +138,7 @@ class AgentChanged:
 class Told:
     """The framework said something to the model: an output problem, a spent budget, a loop."""
 
-    why: Literal["repair", "repeats", "turns", "tool_calls", "tokens"]
+    why: Literal["repair", "repeats", "turns", "tool_calls", "calls_per_turn", "handoffs", "tokens"]
     text: str
     kind: Literal["told"] = "told"
     __pydantic_config__ = _CLOSED
@@ -137,9 +146,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """The settled messages are replaced, in the view only."""
+    """The settled messages are replaced, in the view only; `usage` is what a summary of them cost.
+
+    whole: the newest calls and their results too, none of which may be open.
+    """
 
     messages: tuple[Message, ...]
+    usage: CompletionUsage | None = None
+    whole: bool = False
     kind: Literal["compacted"] = "compacted"
     __pydantic_config__ = _CLOSED
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.chat import Message, Usage, UserMessage, sendable
 from agentkit.errors import ConfigurationError
 
-from .call import Call, replies
+from .call import Call, Handed, Standing, replies
 from .entry import (
     Admitted,
     AgentChanged,
@@ -54,8 +54,9 @@ def _input(state: RunState, entry: Input) -> None:
     state.settled = state.settled.plus(*entry.messages)
     state.run_id, state.agent = entry.run_id, entry.agent
     state.final, state.ended, state.stopped_by, state.concluding = None, False, "", ""
-    state.turns = state.tool_calls = state.repairs = state.repeated = 0
-    state.usage, state.failures, state.fingerprint = Usage(), {}, ()
+    state.turns = state.tool_calls = state.repairs = state.repeated = state.handoffs = 0
+    state.handed = None
+    state.usage, state.failures, state.fingerprint, state.standing = Usage(), {}, (), ()
 
 
 def _completion(state: RunState, entry: Completion) -> None:
@@ -65,16 +66,24 @@ def _completion(state: RunState, entry: Completion) -> None:
     for ordinal, (sent, asked) in enumerate(zip(message.calls, entry.message.calls, strict=True)):
         ref = f"{state.turn}.{ordinal}"
         calls[ref] = Call(ref, sent.id, asked.name, asked.text, state.agent, asked.type)
-    state.calls = calls
+    state.calls, state.handed = calls, None
     state.final = None if calls and not state.concluding else entry.message
     state.turn += 1
     state.turns += 1
     state.tool_calls += len(calls)
-    state.usage = state.usage.plus(entry.usage)
+    state.usage = spent(state.usage, entry)
+
+
+def spent(before: Usage, entry: Completion | Attempted | Compacted) -> Usage:
+    """The usage with what this entry cost."""
+    if isinstance(entry, Compacted):
+        return before if entry.usage is None else before.plus(entry.usage)
+    after = before.plus(entry.usage)
+    return after + Usage(requests=entry.lost, requests_unknown=entry.lost) if entry.lost else after
 
 
 def _attempted(state: RunState, entry: Attempted) -> None:
-    state.usage = state.usage.plus(entry.usage)
+    state.usage = spent(state.usage, entry)
     if entry.repair:
         state.repairs += 1
 
@@ -89,7 +98,7 @@ def _change(state: RunState, ref: str, **changes: Any) -> Call:
 
 
 def _admitted(state: RunState, entry: Admitted) -> None:
-    _change(state, entry.call, admitted=entry)
+    _change(state, entry.call, admitted=entry, decision=None)
 
 
 def _started(state: RunState, entry: Started) -> None:
@@ -104,6 +113,8 @@ def _result(state: RunState, entry: Result) -> None:
     if call is not None and call.result is not None:
         raise ConfigurationError(f"call {entry.call!r} has a result already")
     changed = _change(state, entry.call, result=entry, child=None)
+    if changed.admitted is not None and changed.admitted.untrusted:
+        state.untrusted |= {changed.name}
     if changed.failed:
         state.failures = {**state.failures, changed.name: state.failures.get(changed.name, 0) + 1}
     elif entry.status == "ok" and changed.name in state.failures:
@@ -111,11 +122,16 @@ def _result(state: RunState, entry: Result) -> None:
 
 
 def _decision(state: RunState, entry: Decision) -> None:
-    _change(state, entry.call, decision=entry)
+    call = _change(state, entry.call, decision=entry)
+    if entry.always is not None and call.admitted is not None:
+        state.standing = (*state.standing, Standing(entry.call, call.admitted.digest, entry.always))
 
 
 def _agent_changed(state: RunState, entry: AgentChanged) -> None:
+    call = state.calls.get(entry.call)
+    state.handed = Handed(call.ref, call.agent, call.name) if call is not None else None
     state.agent = entry.agent
+    state.handoffs += 1
 
 
 def _told(state: RunState, entry: Told) -> None:
@@ -128,8 +144,13 @@ def _told(state: RunState, entry: Told) -> None:
 
 
 def _compacted(state: RunState, entry: Compacted) -> None:
+    if entry.whole:
+        _settle(state)
+        state.handed = None
+    kept = len(state.settled) - state.run_from  # the messages of this run stand at the end of both
     state.settled = Trail(list(entry.messages))
-    state.run_from = min(state.run_from, len(entry.messages))
+    state.run_from = max(0, len(entry.messages) - kept)
+    state.usage = spent(state.usage, entry)
 
 
 def _rewound(state: RunState, entry: Rewound) -> None:
@@ -148,6 +169,7 @@ def _nested(state: RunState, entry: Nested) -> None:
     before = call.child if call is not None and call.child is not None else type(state)()
     after = before.apply(entry.entry)
     _change(state, entry.call, child=after)
+    state.untrusted |= after.untrusted
     if not isinstance(entry.entry, Input):
         state.turns += after.turns - before.turns
         state.tool_calls += after.tool_calls - before.tool_calls
@@ -155,7 +177,8 @@ def _nested(state: RunState, entry: Nested) -> None:
 
 
 def _resumed(state: RunState, entry: Resumed) -> None:
-    """A resumed run stands where it stood; the entry only says who acts from here on."""
+    """A resumed run stands where it stood; tools that failed too often have their chances again."""
+    state.failures = {}
 
 
 FOLD: dict[type, Callable[[Any, Any], None]] = {

@@ -15,7 +15,7 @@ import anyio.to_thread
 from agentkit.errors import ConfigurationError, StoreError
 
 from .session import Session
-from .store import conflict, still_owned
+from .store import conflict, given_back, still_owned
 
 if TYPE_CHECKING:
     import psycopg
@@ -91,7 +91,7 @@ class PostgresStore:
             yield
         finally:
             if mine:
-                with anyio.CancelScope(shield=True):
+                with anyio.CancelScope(shield=True), given_back(journal):
                     await anyio.to_thread.run_sync(self._guarded, lambda: self._disown(journal))
 
     def _own(self, journal: str, take_over: bool) -> bool:

@@ -19,17 +19,17 @@ from agentkit.errors import StoreError
 
 from .owner import Owner, forget, new_owner
 from .session import Session
-from .store import conflict, still_owned
+from .store import conflict, given_back, still_owned
 
 T = TypeVar("T")
-VERSION = 1  # of the tables
+VERSION = 2  # of the tables; 1 had no times of entries
 _TABLES = """
 CREATE TABLE journals (
     name TEXT PRIMARY KEY, length INTEGER NOT NULL, changed TEXT NOT NULL,
     run TEXT, host TEXT, pid INTEGER, started TEXT
 ) WITHOUT ROWID;
 CREATE TABLE entries (
-    journal TEXT NOT NULL, position INTEGER NOT NULL, entry BLOB NOT NULL, PRIMARY KEY (journal, position)
+    journal TEXT NOT NULL, position INTEGER NOT NULL, entry BLOB NOT NULL, at REAL, PRIMARY KEY (journal, position)
 ) WITHOUT ROWID;
 CREATE INDEX journals_changed ON journals (changed);
 """
@@ -62,6 +62,11 @@ class SQLiteStore:
         query = "SELECT entry FROM entries WHERE journal = ? AND position >= ? ORDER BY position"
         return await self._do(lambda connection: [row[0] for row in connection.execute(query, (journal, start))])
 
+    async def times(self, journal: str) -> list[float | None]:
+        """When each row was written, in seconds since 1970; None for those of older versions."""
+        query = "SELECT at FROM entries WHERE journal = ? ORDER BY position"
+        return await self._do(lambda connection: [row[0] for row in connection.execute(query, (journal,))])
+
     async def journals(self) -> list[str]:
         """The names of all journals, the one changed last first."""
         query = "SELECT name FROM journals WHERE length > 0 ORDER BY changed DESC, name"
@@ -87,7 +92,7 @@ class SQLiteStore:
             try:
                 yield
             finally:
-                with anyio.CancelScope(shield=True):
+                with anyio.CancelScope(shield=True), given_back(journal):
                     await self._do(lambda connection: _disown(connection, journal, owner))
         finally:
             forget(owner)
@@ -153,9 +158,12 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if version == 0:
         for statement in _TABLES.split(";\n"):
             connection.execute(statement)
+    elif version == 1:
+        connection.execute("ALTER TABLE entries ADD COLUMN at REAL")
+    if version in (0, 1):
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
-    if version not in (0, VERSION):
+    if version not in (0, 1, VERSION):
         raise StoreError(f"{path} has version {version}; this agentkit reads version {VERSION}: use the newer agentkit")
 
 
@@ -169,13 +177,14 @@ def _append(connection: sqlite3.Connection, journal: str, position: int, entries
     length = row[0] if row is not None else 0
     if length != position:
         raise conflict(journal, length, position)
+    now = datetime.now(UTC)
     connection.execute(
         "INSERT INTO journals (name, length, changed) VALUES (?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET length = excluded.length, changed = excluded.changed",
-        (journal, position + len(entries), datetime.now(UTC).isoformat()),
+        (journal, position + len(entries), now.isoformat()),
     )
-    rows = [(journal, position + n, entry) for n, entry in enumerate(entries)]
-    connection.executemany("INSERT INTO entries (journal, position, entry) VALUES (?, ?, ?)", rows)
+    rows = [(journal, position + n, entry, now.timestamp()) for n, entry in enumerate(entries)]
+    connection.executemany("INSERT INTO entries (journal, position, entry, at) VALUES (?, ?, ?, ?)", rows)
     connection.execute("COMMIT")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
@@ -12,8 +13,8 @@ from pydantic_core import from_json, to_json
 from agentkit.chat import Message, ResponseMessage, Usage, is_json
 from agentkit.errors import AgentKitError, ConfigurationError
 
-from .call import Call, Waiting, replies
-from .entry import Decision, Entry, Nested, Result, dump_entry, load_entries
+from .call import Call, Handed, Standing, Waiting, replies
+from .entry import Admitted, Decision, Entry, Nested, Result, dump_entry, load_entries
 from .fold import FOLD
 from .trail import Trail
 
@@ -37,13 +38,17 @@ class RunState:
     turns: int = 0  # of this run, children included, as the next two
     tool_calls: int = 0
     usage: Usage = field(default_factory=Usage)
+    handoffs: int = 0
+    handed: Handed | None = None
     repairs: int = 0
     failures: dict[str, int] = field(default_factory=dict[str, int])  # tool name to consecutive failures
     concluding: str = ""
     repeated: int = 0
     fingerprint: tuple[tuple[str, str, str], ...] = ()
+    standing: tuple[Standing, ...] = ()  # approvals that hold for later calls of this run
     ended: bool = False
     stopped_by: str = ""
+    untrusted: frozenset[str] = frozenset()  # tools whose results, from outside, the conversation holds (S7)
 
     def apply(self, entry: Entry) -> RunState:
         """The state after one more entry. Raises ConfigurationError for an entry that cannot follow."""
@@ -104,10 +109,46 @@ class RunState:
                 found += [replace(waiting, call=f"{call.ref}/{waiting.call}") for waiting in inner]
         return tuple(found)
 
-    def approve(self, call: Waiting | str, arguments: dict[str, object] | None = None) -> RunState:
-        """Let a waiting call run, with its own arguments or with edited ones."""
-        edited = None if arguments is None else to_json(arguments).decode()
-        return self._decided(call, ("approval",), lambda ref: Decision(ref, "approve", arguments=edited))
+    def approve(
+        self,
+        call: Waiting | str,
+        arguments: dict[str, object] | None = None,
+        *,
+        always: bool | dict[str, object] = False,
+    ) -> RunState:
+        """Let a waiting call run, once, as it waits.
+
+        arguments: given instead, they make another call: the run validates them, and waits for its approval (S3).
+        always: True, and later calls of this run to this tool are approved too; `{"order": 7}`, and those with this
+        argument are (S5). Of another run, another tool or changed code: never.
+        """
+        if arguments is not None:
+            if always is not False:
+                raise ConfigurationError("edited arguments are approved when they wait: give always= then")
+            edited = to_json(arguments).decode()
+            return self._decided(call, ("approval",), lambda ref: Decision(ref, "approve", arguments=edited))
+        values = self._scope(call, always)
+        return self._decided(call, ("approval",), lambda ref: Decision(ref, "approve", always=values))
+
+    def _scope(self, call: Waiting | str, always: object) -> dict[str, Any] | None:
+        """What a standing approval covers, as plain data. Raises ConfigurationError for what does not fit the call."""
+        if isinstance(always, bool):
+            return {} if always else None
+        remedy = "give True, or values of this call's arguments: always={'order': 7}"
+        try:
+            values: Any = from_json(to_json(always))
+        except ValueError:
+            raise ConfigurationError(f"always={always!r} is not plain data; {remedy}") from None
+        waiting = self._waiting(call)
+        if (
+            not is_json(values)
+            or not values
+            or not Standing("", "", values).covers(Admitted("", waiting.arguments, "write"))
+        ):
+            raise ConfigurationError(
+                f"always={always!r} does not fit the call, whose arguments are {waiting.arguments}; {remedy}"
+            )
+        return values
 
     def deny(self, call: Waiting | str, reason: str = "") -> RunState:
         """Do not run a waiting call; the model is told why. For an unknown outcome: it is told that."""

@@ -41,6 +41,11 @@ def names_in(text: str) -> list[str]:
     return [name for name in _NAME.findall(text) if not _CALENDAR.fullmatch(name)]
 
 
+def unquoted(text: str) -> str:
+    """The text without what stands in quotes, which is one value however many names are in it."""
+    return _QUOTED.sub("", text)
+
+
 def open_text(schema: Json, root: Json) -> bool:
     """Whether a schema takes any text, and must have one."""
     return _kind(schema, root) == "string" and not _choices(schema) and not _nullable(schema)

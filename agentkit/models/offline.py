@@ -99,7 +99,7 @@ def _calls(request: ChatRequest) -> list[Json]:
         tools = [tool for tool in tools if tool.name in allowed]
         forced = choice.allowed_tools.mode == "required"
     done = {name for name, _ in results}
-    wanted = calls_for(question, [tool for tool in tools if tool.name not in done], forced=forced and not results)
+    wanted = calls_for(question, tools, done=done, forced=forced and not results)
     turn = sum(isinstance(message, AssistantMessage) for message in request.messages)
     if request.parallel_tool_calls is False:
         wanted = wanted[:1]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agentkit.chat import FunctionDefinition, Json
 
-from .filling import filled, names_in, open_text
+from .filling import filled, names_in, open_text, unquoted
 
 _WORD = re.compile(r"[a-z]+")
 _COMMON = frozenset(
@@ -20,9 +20,17 @@ _COMMON = frozenset(
 )
 
 
-def calls_for(text: str, tools: Sequence[FunctionDefinition], *, forced: bool) -> list[tuple[str, str]]:
-    """(tool, arguments) for each call that the text asks for; with `forced` at least one."""
-    words = _words(text)
+def calls_for(
+    text: str, tools: Sequence[FunctionDefinition], *, done: Collection[str] = (), forced: bool = False
+) -> list[tuple[str, str]]:
+    """(tool, arguments) for each call that the text asks for; with `forced` at least one.
+
+    done: tools that were called for it. Their words are answered: who says "look up the order" asks for no refund of
+    it; a hand-over answers nothing.
+    """
+    answered = [name.replace("_", " ") for name in done if not name.startswith("transfer_to_")]
+    words = _words(text).difference(*map(_words, answered))
+    tools = [tool for tool in tools if tool.name not in done]
     scores = [_score(tool, words, text) for tool in tools]
     best = max(scores, default=0)
     if not tools or (best == 0 and not forced):
@@ -53,5 +61,5 @@ def _subjects(schema: Json, text: str) -> list[str]:
     properties = schema.get("properties", {})
     texts = [name for name in schema.get("required", ()) if open_text(properties.get(name, {}), schema)]
     choices = {str(choice).lower() for sub in properties.values() for choice in sub.get("enum", ())}
-    names = [name for name in names_in(text) if name.lower() not in choices]
+    names = [name for name in names_in(unquoted(text)) if name.lower() not in choices]
     return names if len(texts) == 1 and len(names) > 1 else []

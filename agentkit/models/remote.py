@@ -69,6 +69,11 @@ class RemoteModel:
             self._profile = profile_for(host, self.name)
         return self._profile
 
+    @property
+    def client(self) -> ChatClient:
+        """What it asks with; made at first use, of the environment where nothing was given."""
+        return self._connect()
+
     def _connect(self) -> ChatClient:
         if self._client is None:
             base_url, api_key = _endpoint(self.name, *self._given)

@@ -4,6 +4,7 @@ from .around import Middleware, ModelCall, RunCall, ToolRun
 from .confidence import Confidence
 from .events import (
     AgentChanged,
+    AgentEvent,
     Event,
     PartialOutput,
     ReasoningDelta,
@@ -21,12 +22,13 @@ from .events import (
 )
 from .limits import Limits
 from .result import RunResult
-from .spec import AgentSpec, Choose, Instructions, Team
+from .spec import AgentSpec, Choose, Handoff, Instructions, Team
 from .steps import Ask, CallTools, Finish, Pause, Stop, Tell, next_step
 from .stream import RunStream, SyncRunStream
 
 __all__ = [
     "AgentChanged",
+    "AgentEvent",
     "AgentSpec",
     "Ask",
     "CallTools",
@@ -34,6 +36,7 @@ __all__ = [
     "Confidence",
     "Event",
     "Finish",
+    "Handoff",
     "Instructions",
     "Limits",
     "Middleware",

@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
-from agentkit.chat import ChatCompletion, ChatRequest, Message
+from agentkit.chat import ChatCompletion, ChatRequest, CompletionUsage, Message
 from agentkit.errors import ConfigurationError
 from agentkit.tools import Arguments, Context, Tool
 
+from .events import ToolUse
 from .result import RunResult
 
 V = TypeVar("V")
@@ -22,10 +23,16 @@ _RETURNED: dict[str, type[object]] = {"around_run": RunResult, "around_model": C
 
 @dataclass(frozen=True, slots=True)
 class RunCall:
-    """What `around_run` sees: the run's input messages and its context."""
+    """What `around_run` sees: the run's input messages and its context.
+
+    conversation: the id of the journal, which is its session's. inside: the call that the agent runs as, for an agent
+    that is a tool of another; its run lies inside the other's.
+    """
 
     messages: tuple[Message, ...]
     context: Context[Any]
+    conversation: str = ""
+    inside: ToolUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,19 @@ class ModelCall:
 
     request: ChatRequest
     context: Context[Any]
-    compact: Callable[[int, Message], None]
-    """`compact(up_to, summary)`: from the next turn on, the first `up_to` messages are replaced by the summary."""
+    compact: Compact
+
+
+class Compact(Protocol):
+    """The one entry that a layer may write: the first `up_to` messages of `context.messages` are replaced, in the view.
+
+    The request of this call stays as it is; proceed with one over the new `context.messages`. usage: what a summary
+    cost. Raises ConfigurationError where a call would be parted from its result.
+    """
+
+    def __call__(self, up_to: int, *messages: Message, usage: CompletionUsage | None = None) -> None:
+        """Replace them from here on."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +69,7 @@ class Middleware:
     """Override what you need; each method gets a value and `proceed`, and returns what proceed returned."""
 
     async def around_run(self, call: RunCall, proceed: Proceed[RunCall, RunResult[Any]]) -> RunResult[Any]:
-        """Around the whole run."""
+        """Around the whole run, and around the run of each agent that is called as a tool (`call.inside`)."""
         return await proceed(call)
 
     async def around_model(self, call: ModelCall, proceed: Proceed[ModelCall, ChatCompletion]) -> ChatCompletion:

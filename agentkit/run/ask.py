@@ -5,9 +5,23 @@ from __future__ import annotations
 import inspect
 import logging
 import re
+from functools import partial
 from typing import Any, cast
 
-from agentkit.chat import ChatCompletion, ChatRequest, Choice, Message, Settings, is_object
+import anyio
+
+from agentkit.chat import (
+    ChatCompletion,
+    ChatRequest,
+    Choice,
+    CompletionUsage,
+    Message,
+    Settings,
+    ToolMessage,
+    is_object,
+    replay,
+)
+from agentkit.client import RETRIES
 from agentkit.errors import (
     BadRequest,
     ConfigurationError,
@@ -18,13 +32,13 @@ from agentkit.errors import (
     ProtocolError,
     ServerFailed,
 )
-from agentkit.journal import Attempted, Compacted, Completion, Told
-from agentkit.models import Model
+from agentkit.journal import Attempted, Compacted, Completion, Told, mended
 
 from .around import ModelCall, onion
 from .choose import choose
 from .early import EarlyStarts
 from .events import ToolProposed, ToolUse
+from .handoff import hand_history
 from .run import Run
 from .spec import AgentSpec
 
@@ -35,8 +49,8 @@ _CALL_AS_TEXT = re.compile(r"<tool_call>|\[TOOL_CALLS\]|<\|tool_call")  # Q22
 
 async def ask(run: Run, conclude: bool) -> None:
     """One model turn. Raises ModelError when it gave no usable message."""
+    await hand_history(run)
     request = await request_for(run, conclude)
-    spec = run.spec
     teller: EarlyStarts | None = None
 
     async def core(call: ModelCall) -> ChatCompletion:
@@ -44,16 +58,19 @@ async def ask(run: Run, conclude: bool) -> None:
         if teller is not None:  # a middleware asks again: nothing carries over
             await teller.restart("asked again")
         teller = EarlyStarts(run) if run.shared.stream else None
-        return await _completed(spec.model, call.request, teller)
+        return await _completed(run, call.request, teller)
 
     middleware = run.shared.middleware
     try:
         if middleware:
-            call = ModelCall(request, run.context(), lambda up_to, summary: _compact(run, up_to, summary))
+            call = ModelCall(request, run.context(), partial(_compact, run))
             completion = await onion(middleware, "around_model", core)(call)
         else:
             teller = EarlyStarts(run) if run.shared.stream else None
-            completion = await _completed(spec.model, request, teller)
+            completion = await _completed(run, request, teller)
+        if run.shared.stream and (teller is None or not teller.heard):  # a whole answer is heard in one piece
+            teller = teller or EarlyStarts(run)
+            await replay(completion, teller.on_chunk)
         picked = _picked(run, completion)
     except BaseException as error:
         if teller is not None:
@@ -68,12 +85,17 @@ async def ask(run: Run, conclude: bool) -> None:
             await run.tell(ToolProposed(ToolUse(proposal.ref, proposal.name, proposal.text)))
 
 
-async def _completed(model: Model, request: ChatRequest, teller: EarlyStarts | None) -> ChatCompletion:
-    completion: object = model.complete(request, teller.on_chunk if teller is not None else None)
-    if inspect.isawaitable(completion):
-        completion = cast("object", await completion)
-        if isinstance(completion, ChatCompletion):
-            return completion
+async def _completed(run: Run, request: ChatRequest, teller: EarlyStarts | None) -> ChatCompletion:
+    model = run.spec.model
+    token = RETRIES.set(run.shared.retries)
+    try:
+        completion: object = model.complete(request, teller.on_chunk if teller is not None else None)
+        if inspect.isawaitable(completion):
+            completion = cast("object", await completion)
+            if isinstance(completion, ChatCompletion):
+                return completion
+    finally:
+        RETRIES.reset(token)
     raise ConfigurationError(
         f"{type(model).__name__}.complete returned {type(completion).__name__}; "
         "write `async def complete(self, request, on_chunk=None)`, and return a ChatCompletion"
@@ -82,7 +104,7 @@ async def _completed(model: Model, request: ChatRequest, teller: EarlyStarts | N
 
 def _record(run: Run, completion: ChatCompletion, picked: Choice) -> None:
     run.shared.completions.append(completion)
-    run.record(Completion(picked.message, picked.finish_reason, completion.usage))
+    run.record(Completion(picked.message, picked.finish_reason, completion.usage, run.shared.retries.told()))
     usage = completion.usage
     log.info(
         "agent %s turn %d: %s, %d calls, %s tokens",
@@ -98,31 +120,34 @@ def _record(run: Run, completion: ChatCompletion, picked: Choice) -> None:
         )
 
 
-def _compact(run: Run, up_to: int, summary: Message) -> None:
-    kept = run.state.messages[up_to:]
-    if run.state.open_calls or not 0 < up_to <= len(run.state.messages):
+def _compact(run: Run, up_to: int, *messages: Message, usage: CompletionUsage | None = None) -> None:
+    settled = tuple(run.state.settled)  # the results of the newest calls stand behind these
+    kept = settled[up_to:]
+    parted = isinstance(kept[0], ToolMessage) if kept else bool(run.state.calls)
+    if not 0 < up_to <= len(settled) or parted:
         raise ConfigurationError(
-            f"compact(up_to={up_to}): only the settled messages of the conversation can be replaced"
+            f"compact(up_to={up_to}): only whole turns can be replaced, a call with its result, of the "
+            f"{len(settled)} messages before the newest results"
         )
-    run.record(Compacted((summary, *kept)))
+    if mended(messages) != messages:
+        raise ConfigurationError("compact: each call in the new messages needs its one result directly after it")
+    run.record(Compacted((*messages, *kept), usage))
 
 
 def _asked_again(run: Run, error: BaseException) -> bool:
     """Write down a failed request; whether the model itself went wrong and is simply asked again (Q27, Q53)."""
+    lost = run.shared.retries.told()
     if not isinstance(error, ModelError):
+        if isinstance(error, anyio.get_cancelled_exc_class()):
+            run.record(Attempted("Cancelled", "", lost=lost))
         return False
     again = isinstance(error, BadRequest) and error.code == "tool_use_failed"
     again = (again or isinstance(error, _Malformed)) and run.state.repairs < run.team.limits.repairs
-    run.record(
-        Attempted(type(error).__name__, error.text, getattr(error, "usage", None), repair=again and _silent(error))
-    )
+    usage, silent = getattr(error, "usage", None), again and isinstance(error, _Malformed)
+    run.record(Attempted(type(error).__name__, error.text, usage, silent, lost))
     if again and isinstance(error, BadRequest):
         run.record(Told("repair", "Your tool call could not be read. Call the tool again with valid JSON arguments."))
     return again
-
-
-def _silent(error: ModelError) -> bool:
-    return isinstance(error, _Malformed)
 
 
 class _Malformed(ProtocolError):
@@ -137,6 +162,7 @@ def _picked(run: Run, completion: ChatCompletion) -> Choice:
     if not usable:
         first = completion.choices[0]
         problem = _problem(run, first, completion) or ProtocolError("no choice can be used")
+        problem.completion = completion
         problem.usage = completion.usage  # type: ignore[attr-defined]  # its tokens are journaled with it
         raise problem
     return choose(run.spec.choose, usable)

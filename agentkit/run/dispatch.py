@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import difflib
-import time
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import anyio
 
 from agentkit.errors import ToolError
-from agentkit.journal import Admitted, AgentChanged, Call, Entry, Result
+from agentkit.journal import Admitted, AgentChanged, Call, Decision, Result
 from agentkit.tools import Arguments, Tool
 
 from . import events
+from .clock import wall_clock
 from .events import ToolFinished, ToolUse
 from .group import plain_group
 from .nested import team_of
 from .perform import Outcome, perform
 from .run import Run
+from .spec import handoff_of
 
 
 async def call_tools(run: Run, calls: tuple[Call, ...]) -> None:
     """Admit the proposed calls, then run the ready ones: in parallel, except where locks order them."""
     for call in calls:
-        if call.admitted is None:
+        if call.phase == "proposed":
             entry = await _admit(run, call)
             run.record(entry)
             if isinstance(entry, Result):
                 await _tell_finished(run, call, entry)
+            elif entry.wants == "approval":
+                _approve_as_before(run, entry)
     asked = {call.ref for call in calls}
     ready = [call for call in run.state.calls.values() if call.phase == "ready" and call.ref in asked]
     work = _chains(run, [call for call in ready if await _still_valid(run, call)])
@@ -47,19 +50,26 @@ async def call_tools(run: Run, calls: tuple[Call, ...]) -> None:
                 group.start_soon(limited, chain)
 
 
-async def _admit(run: Run, call: Call) -> Entry:
+def _approve_as_before(run: Run, entry: Admitted) -> None:
+    """An approval of this run that stays is written down as the decision of this very call."""
+    standing = next((one for one in run.state.standing if one.covers(entry)), None)
+    if standing is not None:
+        run.record(Decision(entry.call, "approve", f"as call {standing.call}: always"))
+
+
+async def _admit(run: Run, call: Call) -> Admitted | Result:
     """Find the tool, validate the arguments, ask whether somebody must approve. No effects: a crash redoes it."""
-    tools = run.team.specs[call.agent].by_name
-    tool = tools.get(call.name) or tools.get(call.name.removeprefix("functions."))  # Q65
+    spec = run.team.specs[call.agent]
+    tool = spec.tool(call.name)
     if call.type != "function":
         return Result(call.ref, "invalid", f"calls of type {call.type!r} cannot be run; call a function")
     if tool is None:
-        return Result(call.ref, "invalid", _no_such_tool(call.name, tools))
-    context = run.context(ToolUse(call.ref, tool.name, call.text))
+        return Result(call.ref, "invalid", _no_such_tool(call.name, spec.by_name))
+    context = run.context(ToolUse(call.ref, tool.name, call.arguments))
     try:
         if not await tool.offered(context):
             return Result(call.ref, "invalid", f"the tool {tool.name!r} cannot be used now")
-        arguments = tool.validate(call.text)
+        arguments = tool.validate(call.arguments)
     except ToolError as error:
         return Result(call.ref, "invalid", str(error))
     try:
@@ -74,8 +84,12 @@ async def _admit(run: Run, call: Call) -> Entry:
         wants = "external" if tool.runs_elsewhere else "approval"
     nested = team_of(tool) is not None
     digest = tool.digest if wants else ""
-    expires = time.time() + tool.expires if wants == "approval" and tool.expires is not None else None
-    return Admitted(call.ref, arguments.json, tool.effect, digest, wants, nested, arguments.repairs, expires)
+    expires = call.admitted.expires if call.admitted is not None else None  # an edit gains no time
+    if expires is None and wants == "approval" and tool.expires is not None:
+        expires = wall_clock.get()() + tool.expires
+    return Admitted(
+        call.ref, arguments.json, tool.effect, digest, wants, nested, arguments.repairs, expires, tool.untrusted
+    )
 
 
 def _no_such_tool(name: str, tools: Mapping[str, Tool[..., Any]]) -> str:
@@ -86,8 +100,7 @@ def _no_such_tool(name: str, tools: Mapping[str, Tool[..., Any]]) -> str:
 
 
 def _tool_of(run: Run, call: Call) -> Tool[..., Any] | None:
-    tools = run.team.specs[call.agent].by_name
-    return tools.get(call.name) or tools.get(call.name.removeprefix("functions."))
+    return run.team.specs[call.agent].tool(call.name)
 
 
 async def _still_valid(run: Run, call: Call) -> bool:
@@ -96,7 +109,7 @@ async def _still_valid(run: Run, call: Call) -> bool:
     problem: Result | None = None
     if tool is None or admitted is None:
         problem = Result(call.ref, "error", f"the tool {call.name!r} is gone")
-    elif admitted.expires is not None and time.time() > admitted.expires:
+    elif admitted.expires is not None and not call.attempt and wall_clock.get()() > admitted.expires:
         problem = Result(call.ref, "denied", "denied: the approval came too late")
     elif admitted.digest and tool.digest != admitted.digest:
         problem = Result(call.ref, "denied", "denied: the tool changed after the call was approved")
@@ -114,14 +127,15 @@ async def _still_valid(run: Run, call: Call) -> bool:
 
 
 def _chains(run: Run, ready: list[Call]) -> list[list[Call]]:
-    """Calls of equal lock text form one chain, in call order; every other call is a chain of its own."""
+    """Calls of equal lock text form one chain, in call order, and hand-overs one; every other call is its own."""
     if len(ready) > 1 and run.spec.settings.parallel_tool_calls is False:
         return [ready]
     chains: dict[str, list[Call]] = {}
     for call in ready:
         tool = _tool_of(run, call)
         key = tool.lock_key(run.arguments[call.ref]) if tool is not None else None
-        chains.setdefault(f"lock {key}" if key is not None else f"call {call.ref}", []).append(call)
+        own = "hand-over" if handoff_of(tool) is not None else f"call {call.ref}"
+        chains.setdefault(f"lock {key}" if key is not None else own, []).append(call)
     return list(chains.values())
 
 
@@ -159,9 +173,11 @@ def _hand_over(run: Run, call: Call, outcome: Outcome) -> Outcome:
     target = outcome.hand_over or ""
     if target not in run.team.specs:
         return Outcome("error", f"no agent of this team is named {target!r}")
-    if run.state.agent != call.agent:
+    handed = run.state.handed
+    if handed is None:
+        run.record(AgentChanged(target, call.ref))
+    elif handed.call != call.ref:  # equal after a crash between the change and the call's result
         return Outcome("denied", "denied: another hand-over of the same message came first")
-    run.record(AgentChanged(target))
     return outcome
 
 

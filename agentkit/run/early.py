@@ -15,6 +15,7 @@ from .events import PartialOutput, ReasoningDelta, RefusalDelta, Restarted, Text
 from .nested import team_of
 from .perform import Outcome, perform
 from .run import Run
+from .spec import handoff_of
 
 
 @dataclass(eq=False)
@@ -33,14 +34,20 @@ class EarlyStarts:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._emit = run.shared.emit if not run.path else None
+        self._emit = run.emit
         self._partial: PartialCompletion | None = None
         self._started: dict[int, EarlyCall] = {}
         self._looked_at: set[int] = set()
         self._enabled = run.shared.group is not None and run.spec.early_start is not False
         self._structured = run.spec.output is not None
+        self._most = run.team.limits.calls_per_turn
         self._lengths: dict[int, int] = {}  # characters of each choice
         self._read = 0  # of them, already told as structured output
+
+    @property
+    def heard(self) -> bool:
+        """Whether the model told anything of its message."""
+        return self._partial is not None
 
     async def on_chunk(self, chunk: dict[str, Any], partial: PartialCompletion) -> None:
         """Called by the model for each chunk, the live accumulator travelling along."""
@@ -75,6 +82,8 @@ class EarlyStarts:
 
     async def _start_complete(self, calls: list[PartialCall]) -> None:
         for ordinal, call in enumerate(calls):
+            if ordinal >= self._most:
+                break
             if ordinal in self._looked_at or not call.closed:
                 continue
             self._looked_at.add(ordinal)
@@ -133,7 +142,7 @@ class EarlyStarts:
 def _free(tool: Tool[..., Any]) -> bool:
     """Whether a call of the tool needs nobody's leave: no approval, lock, predicate, nested agent or outside answer."""
     plain = tool.approval is False and tool.lock is None and tool.when is None
-    return plain and not tool.runs_elsewhere and team_of(tool) is None and not tool.name.startswith("transfer_to_")
+    return plain and not tool.runs_elsewhere and team_of(tool) is None and handoff_of(tool) is None
 
 
 def _same_arguments(run: Run, early: EarlyCall, text: str) -> bool:

@@ -99,6 +99,18 @@ class AgentChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentEvent:
+    """An agent that runs as a tool tells `inner`; `call` is the call it runs in, with those above it (`0.0/1.0`).
+
+    Told where `agent.stream(..., nested=True)` asks for it. Calls in `inner` have their identity inside that agent.
+    """
+
+    call: str
+    agent: str
+    inner: Event
+
+
+@dataclass(frozen=True, slots=True)
 class Restarted:
     """The model's message is told again from its beginning: drop what was shown of it."""
 
@@ -123,6 +135,7 @@ Event = (
     | ToolProgress
     | ToolFinished
     | AgentChanged
+    | AgentEvent
     | Waiting
     | Restarted
     | RunFinished
@@ -131,5 +144,11 @@ Event = (
 
 def event_json(event: Event) -> str:
     """The event as JSON: its class name under `event`, its fields beside it."""
+    return to_json(_body(event), fallback=str).decode()
+
+
+def _body(event: Event) -> dict[str, Any]:
     body = {name: getattr(event, name) for name in event.__slots__}
-    return to_json({"event": type(event).__name__, **body}, fallback=str).decode()
+    if isinstance(event, AgentEvent):
+        body["inner"] = _body(event.inner)
+    return {"event": type(event).__name__, **body}

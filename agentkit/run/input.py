@@ -26,17 +26,17 @@ async def begin(given: RunInput, session: Any, agent: str) -> RunState:
             raise ConfigurationError("this state belongs to a stored session: give the run session=store.session(...)")
         if session is not None and given.journal != session.id:
             raise ConfigurationError(f"this state belongs to another session than {session.id!r}")
-        return given if session is None else given.apply(Resumed(uuid.uuid4().hex))
+        return given.apply(Resumed(uuid.uuid4().hex))
     if given is None:
         if session is None:
             raise ConfigurationError("run(None) goes on in a session: give session=...")
         return (await session.load()).apply(Resumed(uuid.uuid4().hex))
-    messages = _messages(given)
+    messages = messages_of(given)
     state = await session.load() if session is not None else RunState(journal=uuid.uuid4().hex)
     return state.apply(Input(uuid.uuid4().hex, agent, messages))
 
 
-def _messages(given: Any) -> tuple[Message, ...]:
+def messages_of(given: Any) -> tuple[Message, ...]:
     """A text and content parts are one user message; messages are history."""
     if isinstance(getattr(given, "state", None), RunState):
         raise ConfigurationError(f"the input is {type(given).__name__}: give its state, run(result.state)")

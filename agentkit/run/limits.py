@@ -7,17 +7,19 @@ from typing import Literal
 
 from agentkit.errors import ConfigurationError
 
-_KEPT = ("turns", "tool_calls", "repairs", "parallel")  # never None
+_KEPT = ("turns", "tool_calls", "calls_per_turn", "repairs", "retries", "parallel", "handoffs", "depth")  # never None
+_MAY_BE_0 = ("repairs", "retries", "handoffs", "depth")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """One budget for a run and all agents in it. None: no limit.
 
-    turns: model turns. tool_calls: calls the model made. tokens: total tokens billed.
+    turns: model turns. tool_calls: calls the model made. calls_per_turn: those of one message. tokens: total tokens
+    billed. retries: further attempts of requests that failed, in this process.
     seconds: active time, pauses not counted. repairs: times the model is asked to mend an answer.
     repeats: equal turns of calls (same arguments, same results) before the run stops; the model is told once.
-    parallel: tool calls that run at the same time.
+    parallel: tool calls that run at the same time. handoffs: times an agent hands over. depth: agents inside agents.
     on_limit: "raise" LimitReached, or "conclude": one last turn without tools.
     """
 
@@ -29,6 +31,10 @@ class Limits:
     repeats: int | None = 3
     parallel: int = 16
     on_limit: Literal["raise", "conclude"] = "raise"
+    calls_per_turn: int = 64
+    retries: int = 8
+    handoffs: int = 10
+    depth: int = 5
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -38,8 +44,8 @@ class Limits:
                     raise ConfigurationError(f"Limits(on_limit={value!r}): use 'raise' or 'conclude'")
             elif value is None and field.name in _KEPT:
                 raise ConfigurationError(f"Limits({field.name}=None): this limit cannot be switched off")
-            elif value is not None and not _fits(value, 0 if field.name == "repairs" else 1e-9):
-                least = "0 or more" if field.name == "repairs" else "above 0"
+            elif value is not None and not _fits(value, 0 if field.name in _MAY_BE_0 else 1e-9):
+                least = "0 or more" if field.name in _MAY_BE_0 else "above 0"
                 off = "" if field.name in _KEPT else ", or None for no limit"
                 raise ConfigurationError(f"Limits({field.name}={value!r}): use a number {least}{off}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -36,7 +37,7 @@ async def advance(run: Run) -> RunResult[Any]:
             case Tell(entry):
                 run.record(entry)
             case Pause(waiting):
-                for call in waiting:
+                for call in () if run.path else waiting:  # the root tells of all, by their whole path
                     await run.tell(call)
                 return _result(run, "waiting", None)
             case Finish(output):
@@ -106,14 +107,21 @@ async def _timed(run: Run) -> RunResult[Any]:
 
 async def _around(run: Run) -> RunResult[Any]:
     await run.tell(RunStarted(run.state.run_id, run.state.agent))
-    middleware = run.shared.middleware
-    if not middleware:
-        return await _grouped(run)
+    return await _layered(run, _grouped)
+
+
+async def _layered(
+    run: Run, go_on: Callable[[Run], Awaitable[RunResult[Any]]], inside: ToolUse | None = None
+) -> RunResult[Any]:
+    """The run within its middleware's `around_run`."""
+    if not run.shared.middleware:
+        return await go_on(run)
 
     async def core(call: RunCall) -> RunResult[Any]:
-        return await _grouped(run)
+        return await go_on(run)
 
-    return await onion(middleware, "around_run", core)(RunCall(run.state.new_messages, run.context()))
+    call = RunCall(run.state.new_messages, run.context(), run.shared.journal.state.journal, inside)
+    return await onion(run.shared.middleware, "around_run", core)(call)
 
 
 async def _grouped(run: Run) -> RunResult[Any]:
@@ -136,16 +144,22 @@ async def _grouped(run: Run) -> RunResult[Any]:
 
 async def run_child(parent: Run, call: Call, team: Team, arguments: Arguments) -> Outcome | None:
     """Run an agent as the tool call `call`, inside the parent's journal. None: it waits, and so does the parent."""
-    team = team.with_limits(parent.team.limits)
+    limits = parent.team.limits
+    if len(parent.path) >= limits.depth:
+        if limits.on_limit == "raise":
+            raise LimitReached("depth", limits.depth)
+        return Outcome("error", f"agents may work {limits.depth} deep inside each other; answer with what you have")
+    team = team.with_limits(limits)
     child = Run(team, parent.shared, (*parent.path, call.ref))
-    await parent.tell(ToolStarted(ToolUse(call.ref, call.name, arguments.json)))
+    use = ToolUse(call.ref, call.name, arguments.json)
+    await parent.tell(ToolStarted(use))
     if parent.state.calls[call.ref].child is None:
         message = UserMessage(content=arguments.values["input"])
         child.record(Input(uuid.uuid4().hex, team.first.name, (message,)))
     try:
         async with AsyncExitStack() as stack:
             child.team = await team.hold(stack)
-            result = await advance(child)
+            result = await _layered(child, advance, use)
     except LimitReached:
         raise
     except AgentKitError as error:

@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeVar, cast
 
 from agentkit.chat import ChatCompletion, Message, Usage
 from agentkit.errors import StillWaiting
-from agentkit.journal import RunState, Waiting
+from agentkit.journal import RunState, Waiting, usage_by_agent
 
 from .confidence import Confidence, confidence_of
 
@@ -62,6 +62,11 @@ class RunResult(Generic[Out]):
     def usage(self) -> Usage:
         """Tokens and requests of this run, nested agents included."""
         return self.state.usage
+
+    @property
+    def usage_by_agent(self) -> dict[str, Usage]:
+        """The same by the name of the agent that spent it."""
+        return usage_by_agent(list(self.state.entries))
 
     @property
     def agent(self) -> str:

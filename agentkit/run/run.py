@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from agentkit.chat import ChatCompletion, Message, SystemMessage
+from agentkit.client import Retries
 from agentkit.errors import ConfigurationError
 from agentkit.journal import Call, Entry, Nested, RunState, Store, dump_entry
 from agentkit.tools import Arguments, Context
 
 from .around import Middleware
-from .events import Event, ToolProgress, ToolUse
+from .events import AgentEvent, Event, ToolProgress, ToolUse
 from .spec import AgentSpec, Team
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ class Shared:
     middleware: tuple[Middleware, ...]
     stream: bool
     run_child: RunChild  # handed in from the loop, which dispatch must not import
+    retries: Retries
     take_over: bool = False
+    nested: bool = False  # whether agents that run as tools are heard
     group: TaskGroup | None = None
     completions: list[ChatCompletion] = field(default_factory=list[ChatCompletion])
     abandoned: list[str] = field(default_factory=list[str])
@@ -106,10 +109,23 @@ class Run:
             entry = Nested(outer, entry)
         self.shared.journal.record(entry)
 
+    @property
+    def emit(self) -> Emit | None:
+        """Whoever listens to this agent. One that runs as a tool is heard through its call alone, if not asked for."""
+        emit = self.shared.emit
+        if emit is None or not self.path:
+            return emit
+        return self._emit_nested if self.shared.nested else None
+
+    async def _emit_nested(self, event: Event) -> None:
+        if self.shared.emit is not None:
+            await self.shared.emit(AgentEvent("/".join(self.path), self.state.agent, event))
+
     async def tell(self, event: Event) -> None:
-        """Tell an event to whoever listens. Nested agents are heard only through their call."""
-        if self.shared.emit is not None and not self.path:
-            await self.shared.emit(event)
+        """Tell an event to whoever listens."""
+        emit = self.emit
+        if emit is not None:
+            await emit(event)
 
     def context(self, use: ToolUse | None = None, key: str = "", attempt: int = 1) -> Context[Any]:
         """The context of a call, or of the run itself."""
@@ -128,6 +144,7 @@ class Run:
             attempt=attempt,
             messages=lambda: self.state.messages,
             usage=lambda: self.state.usage,
+            untrusted=lambda: self.shared.journal.state.untrusted,
             progress=progress,
         )
 

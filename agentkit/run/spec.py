@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from agentkit.chat import ChatRequest, Choice, Json, Settings
-from agentkit.errors import ConfigurationError
+from agentkit.chat import ChatRequest, Choice, Json, Message, Settings
+from agentkit.errors import ConfigurationError, refuse_other_signature
 from agentkit.models import Model
 from agentkit.tools import Context, HandOver, SchemaValidator, Tool, ToolSource
 
@@ -18,7 +18,47 @@ from .limits import Limits
 from .output import Output, output_of
 
 Instructions = str | Callable[[Context[Any]], str | Awaitable[str]]
+View = str | Sequence[Message]
+History = Literal["all", "last_run", "none"] | Callable[[tuple[Message, ...]], View | Awaitable[View]]
 Choose = Literal["first", "most_confident", "majority"] | Callable[[Sequence[Choice]], Choice]
+
+
+class HasSpec(Protocol):
+    """An agent: whatever has a spec."""
+
+    @property
+    def spec(self) -> AgentSpec:
+        """What it is made of."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Handoff:
+    """A way to hand the conversation over to an agent, with a say in what that agent sees of it.
+
+    history: "all"; "last_run" (this run, what was asked first included); "none" (the last thing the user said); or a
+    function of the messages that returns those to go on with, sync or async: filtered, or one text that sums them up.
+    The rest stays in the journal. name, description: of the tool that the model calls.
+    """
+
+    agent: HasSpec
+    history: History = "all"
+    description: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"Handoff({self.agent!r})"
+        if not isinstance(getattr(self.agent, "spec", None), AgentSpec):
+            raise ConfigurationError(f"{where}: give it the agent to hand over to")
+        if callable(self.history):
+            refuse_other_signature(f"{where}: history=", self.history, "messages")
+        elif self.history not in ("all", "last_run", "none"):
+            raise ConfigurationError(f"{where}: history={self.history!r}; use 'all', 'last_run', 'none' or a function")
+
+    @property
+    def usual_name(self) -> str:
+        """The tool's name where none was given."""
+        return f"transfer_to_{self.agent.spec.name}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +73,7 @@ class AgentSpec:
     deps_type: Any = None
     settings: Settings = field(default_factory=Settings)
     limits: Limits = field(default_factory=Limits)
-    handoffs: tuple[AgentSpec, ...] | Callable[[], tuple[AgentSpec, ...]] = ()
+    handoffs: tuple[Handoff, ...] | Callable[[], tuple[Handoff, ...]] = ()
     middleware: tuple[Middleware, ...] = ()
     early_start: bool | None = None
     choose: Choose = "first"
@@ -66,14 +106,19 @@ class AgentSpec:
         return self._opened[tools]
 
     @cached_property
+    def ways(self) -> tuple[Handoff, ...]:
+        """How it can hand over."""
+        return tuple(self.handoffs() if callable(self.handoffs) else self.handoffs)
+
+    @cached_property
     def targets(self) -> tuple[AgentSpec, ...]:
         """The agents it can hand over to."""
-        return tuple(self.handoffs() if callable(self.handoffs) else self.handoffs)
+        return tuple(way.agent.spec for way in self.ways)
 
     @cached_property
     def by_name(self) -> dict[str, Tool[..., Any]]:
         """Its tools and hand-overs by name."""
-        tools = [*self.tools, *(_hand_over(target) for target in self.targets)]
+        tools = [*self.tools, *map(_hand_over, self.ways)]
         found: dict[str, Tool[..., Any]] = {}
         for tool in tools:
             if tool.name in found:
@@ -81,17 +126,35 @@ class AgentSpec:
             found[tool.name] = tool
         return found
 
+    def tool(self, name: str) -> Tool[..., Any] | None:
+        """Its tool of this name, as the model wrote it (Q65)."""
+        return self.by_name.get(name) or self.by_name.get(name.removeprefix("functions."))
 
-def _hand_over(target: AgentSpec) -> Tool[..., Any]:
-    def transfer() -> HandOver:
-        return HandOver(target.name)
 
-    name = f"transfer_to_{target.name}"
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """The function of the tool that hands over."""
+
+    handoff: Handoff
+
+    def __call__(self) -> HandOver:
+        return HandOver(self.handoff.agent.spec.name)
+
+
+def handoff_of(tool: Tool[..., Any] | None) -> Handoff | None:
+    """How the tool hands over; None for one that does not."""
+    function = tool.function if tool is not None else None
+    return function.handoff if isinstance(function, Transfer) else None
+
+
+def _hand_over(handoff: Handoff) -> Tool[..., Any]:
+    target = handoff.agent.spec.name
+    name = handoff.name or handoff.usual_name
     schema: Json = {"type": "object", "properties": {}, "additionalProperties": False}
     return Tool(
-        transfer,
+        Transfer(handoff),
         name=name,
-        description=f"Hand the conversation over to the agent {target.name}.",
+        description=handoff.description or f"Hand the conversation over to the agent {target}.",
         parameters=schema,
         validator=SchemaValidator(schema, name),
         effect="read",

@@ -71,13 +71,14 @@ def next_step(state: RunState, team: Team, spent: RunState | None = None) -> Ste
         return _finish(state, team)
     if state.concluding:
         return Ask(conclude=True)
-    return _failed(state, team) or _circling(state, team.limits) or _budget(spent, team.limits) or Ask()
+    return _failed(state, team) or _circling(state, team.limits) or _budget(state, spent, team.limits) or Ask()
 
 
 def _calls(state: RunState, open_calls: list[Call], team: Team, spent: RunState) -> Step:
     limits = team.limits
-    if spent.tool_calls > limits.tool_calls and any(call.phase == "proposed" for call in open_calls):
-        return _over("tool_calls", limits)
+    many = len(state.calls) > limits.calls_per_turn
+    if (many or spent.tool_calls > limits.tool_calls) and any(call.phase == "proposed" for call in open_calls):
+        return _over("calls_per_turn" if many else "tool_calls", limits)
     ready = [call for call in open_calls if _can_run(call, team, spent)]
     return CallTools(tuple(ready)) if ready else Pause(state.waiting)
 
@@ -87,20 +88,22 @@ def _can_run(call: Call, team: Team, spent: RunState) -> bool:
         return call.phase == "proposed"
     if call.child is None:
         return True
-    tool = team.specs[call.agent].by_name.get(call.name)
+    tool = team.specs[call.agent].tool(call.name)
     inner = team_of(tool)
     if inner is None:
         return True
     return not isinstance(next_step(call.child, inner.with_limits(team.limits), spent), Pause)
 
 
-def _over(limit: Literal["turns", "tool_calls", "tokens"], limits: Limits) -> Step:
+def _over(limit: Literal["turns", "tool_calls", "calls_per_turn", "handoffs", "tokens"], limits: Limits) -> Step:
     if limits.on_limit == "conclude":
         return Tell(Told(limit, f"The budget of {limit.replace('_', ' ')} is used up. Answer now with what you have."))
     return Stop(LimitReached(limit, getattr(limits, limit)))
 
 
-def _budget(spent: RunState, limits: Limits) -> Step | None:
+def _budget(state: RunState, spent: RunState, limits: Limits) -> Step | None:
+    if state.handoffs > limits.handoffs:
+        return _over("handoffs", limits)
     reserved = 1 if limits.on_limit == "conclude" else 0  # the concluding turn
     if spent.turns >= limits.turns - reserved:
         return _over("turns", limits)

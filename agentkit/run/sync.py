@@ -31,11 +31,11 @@ class _Loop:
 
     def run(self, main: Coroutine[Any, Any, T], team: Team) -> T:
         try:
-            self._runner.run(self._keep(team))
+            self._runner.run(self._keep(team), context=copy_context())  # the caller's, not that of the loop's beginning
         except BaseException:
             main.close()
             raise
-        return self._runner.run(main, context=copy_context())  # the caller's, not that of the loop's beginning
+        return self._runner.run(main, context=copy_context())
 
     async def _keep(self, team: Team) -> None:
         for model in team.closable:

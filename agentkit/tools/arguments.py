@@ -13,7 +13,7 @@ from agentkit.chat import Json
 from agentkit.errors import ToolError
 
 from .compiled import compiled
-from .json_text import parsed_object
+from .json_text import MAX_ARGUMENTS, parsed_object
 from .shape import boolean_for_number, has_numbers, mended
 
 
@@ -34,17 +34,19 @@ class Validator(Protocol):
         ...
 
 
-def read_arguments(text: str | Json, validator: Validator, schema: Json) -> Arguments:
+def read_arguments(text: str | Json, validator: Validator, schema: Json, longest: int = MAX_ARGUMENTS) -> Arguments:
     """Parse, validate, and mend what is lossless; the mended form is validated like any other."""
     repairs: list[str] = []
-    data, booleans = parsed_object(text, nothing_required=not schema.get("required"), repairs=repairs)
+    optional = not schema.get("required")
+    data, booleans = parsed_object(text, nothing_required=optional, repairs=repairs, longest=longest)
     try:
         values = validator.values(data, booleans)
     except ToolError:
         attempt: Json = mended(data, schema, schema, repairs)
         if attempt == data:
             raise
-        data, booleans = parsed_object(to_json(attempt).decode(), nothing_required=True, repairs=repairs)
+        again = to_json(attempt).decode()
+        data, booleans = parsed_object(again, nothing_required=True, repairs=repairs, longest=longest)
         values = validator.values(data, booleans)
     return Arguments(values, to_json(data).decode(), tuple(repairs))
 

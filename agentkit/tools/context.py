@@ -15,7 +15,10 @@ Progress = Callable[[str, float | None, float | None], Awaitable[None]]
 class Context(Generic[Deps]):
     """Handed to a tool whose parameter is annotated with it; never part of the schema. `Context(deps=...)` in tests."""
 
-    __slots__ = ("_call_id", "_deps", "_key", "_messages", "_progress", "_usage", "agent", "attempt", "run_id")
+    __slots__ = (
+        *("_call_id", "_deps", "_key", "_messages", "_progress", "_untrusted", "_usage"),
+        *("agent", "attempt", "run_id"),
+    )
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class Context(Generic[Deps]):
         attempt: int = 1,
         messages: Callable[[], tuple[Message, ...]] | None = None,
         usage: Callable[[], Usage] | None = None,
+        untrusted: Callable[[], frozenset[str]] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._deps = deps
@@ -40,6 +44,7 @@ class Context(Generic[Deps]):
         self._key = idempotency_key
         self._messages = messages
         self._usage = usage
+        self._untrusted = untrusted
         self._progress = progress
 
     @property
@@ -56,6 +61,11 @@ class Context(Generic[Deps]):
     def usage(self) -> Usage:
         """What the run has spent so far."""
         return self._usage() if self._usage is not None else Usage()
+
+    @property
+    def untrusted(self) -> frozenset[str]:
+        """The tools marked `untrusted` whose results the conversation holds, those of other agents included (S7)."""
+        return self._untrusted() if self._untrusted is not None else frozenset()
 
     @property
     def call_id(self) -> str:

@@ -11,11 +11,13 @@ from pydantic_core import from_json
 from agentkit.chat import Json, is_json
 from agentkit.errors import ToolError
 
-MAX_BYTES = 1024 * 1024
-MAX_DEPTH = 100
+MAX_ARGUMENTS = 1024 * 1024  # characters
+MAX_DEPTH = 100  # the parser below refuses 200
 
 
-def parsed_object(text: str | Json, *, nothing_required: bool, repairs: list[str]) -> tuple[Json, bool]:
+def parsed_object(
+    text: str | Json, *, nothing_required: bool, repairs: list[str], longest: int = MAX_ARGUMENTS
+) -> tuple[Json, bool]:
     """The object the text spells, and whether it holds booleans.
 
     Raises ToolError for anything that is not one complete JSON object (Q69 to Q78).
@@ -23,8 +25,8 @@ def parsed_object(text: str | Json, *, nothing_required: bool, repairs: list[str
     if isinstance(text, dict):
         repairs.append("an object instead of JSON text")
         return text, _walk(text, "", 0)
-    if len(text) > MAX_BYTES:
-        raise ToolError(f"the arguments are longer than {MAX_BYTES} characters")
+    if len(text) > longest:
+        raise ToolError(f"the arguments are longer than {longest} characters")
     if text[:1] == "{":
         value = _parsed(text)
     elif not text.strip():

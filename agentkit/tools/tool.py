@@ -25,7 +25,7 @@ from .arguments import Arguments, SchemaValidator, Validator, read_arguments
 from .context import Context
 from .dialect import normalised, plain_name
 from .docstring import described
-from .json_text import refuse_duplicate_keys
+from .json_text import MAX_ARGUMENTS, refuse_duplicate_keys
 from .results import MAX_RESULT
 from .signature import read_signature
 from .strict import to_strict
@@ -44,7 +44,8 @@ class SchemaOptions(TypedDict, total=False):
     effect: "read" (may start early and run twice), "idempotent" (may run again after a crash), "write" (the default:
     at most once). approval: True, or a predicate of (ctx, **arguments). expires: seconds in which it must be given.
     timeout: seconds. max_failures: failures in a row that are answered to the model; the next ends the run. strict:
-    None (when the schema can be), True, False. max_result: characters the model reads. thread: False runs a sync
+    None (when the schema can be), True, False. max_arguments: characters the model may write, more is told to it.
+    max_result: characters the model reads, the whole result is kept aside. thread: False runs a sync
     function on the loop. lock: calls of equal lock text, a format string over the arguments, run one at a time in call
     order. when: a predicate of ctx that offers the tool. untrusted: its results come from outside.
     """
@@ -55,6 +56,7 @@ class SchemaOptions(TypedDict, total=False):
     timeout: float | None
     max_failures: int
     strict: bool | None
+    max_arguments: int
     max_result: int
     thread: bool
     lock: str | None
@@ -72,6 +74,8 @@ class ToolOptions(SchemaOptions, total=False):
 class Tool(Generic[P, R]):
     """A function with its schema. Calling the tool calls the function; `validate` and `call` are the model's way in."""
 
+    when: Callable[[Context[Any]], int | Awaitable[int]] | None
+
     def __init__(
         self,
         function: Callable[..., Any] | None,
@@ -88,6 +92,7 @@ class Tool(Generic[P, R]):
         timeout: float | None = None,
         max_failures: int = 3,
         strict: bool | None = None,
+        max_arguments: int = MAX_ARGUMENTS,
         max_result: int = MAX_RESULT,
         thread: bool = True,
         lock: str | None = None,
@@ -101,9 +106,8 @@ class Tool(Generic[P, R]):
         self.context, self.deps_type = context, deps_type
         self.effect: Effect = effect
         self.approval, self.expires, self.timeout = approval, expires, timeout
-        self.max_failures, self.max_result, self.lock = max_failures, max_result, lock
-        self.when: Callable[[Context[Any]], int | Awaitable[int]] | None = when
-        self.untrusted = untrusted
+        self.max_failures, self.max_arguments, self.max_result = max_failures, max_arguments, max_result
+        self.lock, self.when, self.untrusted = lock, when, untrusted
         self.runs_elsewhere = function is None
         self._is_async = function is not None and _is_async(function)
         self.threaded = function is not None and not self._is_async and thread
@@ -124,7 +128,8 @@ class Tool(Generic[P, R]):
                 raise ConfigurationError(f"{self.place}: {name}={seconds!r}; use seconds above 0, or None")
         if self.effect not in ("read", "idempotent", "write"):
             raise ConfigurationError(f"{self.place}: effect={self.effect!r}; use 'read', 'idempotent' or 'write'")
-        for name, count, least in (("max_failures", self.max_failures, 0), ("max_result", self.max_result, 1)):
+        for name, least in (("max_failures", 0), ("max_arguments", 1), ("max_result", 1)):
+            count = getattr(self, name)
             if not isinstance(cast("object", count), int) or count < least:
                 raise ConfigurationError(f"{self.place}: {name}={count!r}; use a whole number, at least {least}")
         self._check_lock(lock)
@@ -227,7 +232,7 @@ class Tool(Generic[P, R]):
         """Check what the model wrote. Raises ToolError with one short line for each problem (Q69 to Q79)."""
         if self.approval is not False and isinstance(text, str):
             refuse_duplicate_keys(text)
-        return read_arguments(text, self._validator, self._plain)
+        return read_arguments(text, self._validator, self._plain, self.max_arguments)
 
     async def call(self, arguments: Arguments, ctx: Context[Any]) -> object:
         """Run the function on valid arguments; sync functions in a worker thread. Raises what the function raises."""

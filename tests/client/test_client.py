@@ -241,7 +241,7 @@ async def test_endless_bodies_streams_and_lines_end_with_an_error() -> None:
         client = ChatClient(server.base_url)
         with pytest.raises(ProtocolError, match="longer than 33554432 bytes"):
             await client.complete(REQUEST)
-        with pytest.raises(ProtocolError, match="longer than 8388608 characters"):
+        with pytest.raises(ProtocolError, match="the message is longer than 8388608 characters"):
             await client.complete(REQUEST, ignore)
         with pytest.raises(ProtocolError, match="longer than 4194304 bytes"):
             await client.complete(REQUEST, ignore)

@@ -134,7 +134,7 @@ async def test_a_file_is_kept_and_opened_again(tmp_path: Path) -> None:
         assert (await store.session("a").load()).messages == again.messages
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
     connection.close()
 
 
@@ -209,12 +209,30 @@ async def test_a_locked_a_damaged_and_a_newer_file_are_told_with_their_path(tmp_
         await SQLiteStore(damaged).load("a")
     newer = tmp_path / "newer.db"
     connection = sqlite3.connect(newer)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
-    with pytest.raises(StoreError, match=r"newer\.db has version 2; this agentkit reads version 1"):
+    with pytest.raises(StoreError, match=r"newer\.db has version 3; this agentkit reads version 2"):
         await SQLiteStore(newer).load("a")
     with pytest.raises(StoreError, match="unable to open database file"):
         await SQLiteStore(tmp_path / "no" / "folder.db").load("a")
+
+
+async def test_a_file_of_version_1_is_read_and_its_entries_have_no_times(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    async with SQLiteStore(path) as store:
+        await store.append("a", 0, [b"{}"])
+    connection = sqlite3.connect(path)
+    connection.execute("ALTER TABLE entries DROP COLUMN at")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    before = time.time()
+    async with SQLiteStore(path) as store:
+        await store.append("a", 1, [b"{}"])
+        assert await store.load("a") == [b"{}", b"{}"]
+        old, new = await store.times("a")
+    assert old is None
+    assert new is not None
+    assert before - 1 < new < time.time() + 1
 
 
 async def test_a_row_that_is_no_entry_is_told(tmp_path: Path) -> None:

@@ -238,6 +238,29 @@ async def test_logprobs_spell_the_text() -> None:
     assert (await answer("hi")).choices[0].logprobs is None
 
 
+async def test_the_words_of_a_call_that_was_made_ask_for_no_other_one() -> None:
+    tools = [
+        {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}}
+        for name in ("look_up_order", "refund_order")
+    ]
+    asked = await answer("Look up the order.", tools=tools)
+    assert [call.name for call in asked.message.calls] == ["look_up_order"]
+    history = [
+        {"role": "user", "content": "Look up the order."},
+        asked.message.to_json(),
+        {"role": "tool", "tool_call_id": asked.message.calls[0].id, "content": "shipped"},
+    ]
+    request = ChatRequest(model="offline", messages=MESSAGES.validate_python(history), tools=tools)
+    assert (await OfflineModel().complete(request)).message.calls == ()
+
+
+async def test_names_inside_quotes_are_one_value() -> None:
+    street = {"type": "object", "properties": {"address": {"type": "string"}}, "required": ["address"]}
+    tools = [{"type": "function", "function": {"name": "change_address", "parameters": street}}]
+    asked = await answer('Change the address to "Flat 3, 40 Long Lane".', tools=tools)
+    assert [call.text for call in asked.message.calls] == ['{"address": "Flat 3, 40 Long Lane"}']
+
+
 async def test_n_choices_are_all_paid_for() -> None:
     one, three = [await answer("hi", n=n) for n in (1, 3)]
     assert [choice.index for choice in three.choices] == [0, 1, 2]

@@ -238,22 +238,6 @@ def _pay() -> str:
     raise AssertionError("a denied call ran")
 
 
-async def test_approved_arguments_may_be_edited_and_are_checked_again() -> None:
-    paid: list[int] = []
-
-    @tool(approval=lambda ctx, amount: amount > 3)
-    async def pay(amount: int) -> str:
-        """Pay."""
-        paid.append(amount)
-        return "paid"
-
-    agent = Agent(ScriptedModel([[("pay", {"amount": 2}), ("pay", {"amount": 5})], "ok"]), tools=[pay])
-    result = await agent.run("pay")
-    assert paid == [2]
-    await agent.run(result.state.approve(result.waiting[0].call, {"amount": 4}))
-    assert paid == [2, 4]
-
-
 async def test_an_external_tool_pauses_until_it_is_answered() -> None:
     ask = Tool.external("ask_user", "Ask the user.", {"type": "object", "properties": {"question": {"type": "string"}}})
     agent = Agent(ScriptedModel([[("ask_user", {"question": "sure?"})], "fine"]), tools=[ask])

@@ -97,6 +97,33 @@ async def test_text_yields_just_the_text() -> None:
         assert "".join([piece async for piece in run.text()]) == "hello there"
 
 
+async def test_a_run_can_tell_a_callback_each_event_at_the_moment_it_happens() -> None:
+    told: list[str] = []
+
+    @tool
+    async def note() -> str:
+        """What was told before."""
+        return " ".join(told)
+
+    async def tell(event: object) -> None:
+        told.append(type(event).__name__)
+
+    run = Agent(ScriptedModel([[("note", {})], "done"]), tools=[note]).stream("go")
+    result = await run.tell(tell)
+    assert result.output == run.result.output == "done"
+    assert result.messages[2].content == "RunStarted ToolProposed ToolStarted"
+    assert told[-1] == "RunFinished"
+
+
+async def test_a_callback_s_run_raises_its_error_with_the_state() -> None:
+    async def tell(event: object) -> None: ...
+
+    run = Agent(ScriptedModel([])).stream("go")
+    with pytest.raises(ConfigurationError) as caught:
+        await run.tell(tell)
+    assert len(RunState.of(caught.value).messages) == 1
+
+
 async def test_a_read_call_starts_while_its_message_still_streams() -> None:
     ran = anyio.Event()
 

@@ -6,6 +6,7 @@ from typing import Any, Literal, assert_never, assert_type
 from agentkit import (
     Agent,
     AgentChanged,
+    AgentEvent,
     Event,
     PartialOutput,
     ReasoningDelta,
@@ -41,6 +42,8 @@ def every_event_is_matched(event: Event) -> str:
             return call.arguments + result.content
         case AgentChanged(agent):
             return agent
+        case AgentEvent(call=name, inner=inner):
+            return name + every_event_is_matched(inner)
         case Waiting(call=name):
             return name
         case Restarted(reason):
@@ -80,6 +83,8 @@ def fields_have_their_types(event: Event) -> None:
             assert_type(event.why, Literal["approval", "external", "unknown"])
         case RunFinished():
             assert_type(event.status, Literal["done", "waiting"])
+        case AgentEvent():
+            assert_type(event.inner, Event)
         case RunStarted() | AgentChanged() | Restarted():
             assert_type(event, RunStarted | AgentChanged | Restarted)
         case _:

@@ -1,6 +1,6 @@
 """A support desk over an orders database: look up, change an address, refund with approval, in one conversation.
 
-    python examples/06_support_desk.py [orders.db]
+    python examples/support_desk/desk.py [orders.db]
 
 Without a path the database is made in a temporary folder.
 """
