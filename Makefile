@@ -23,7 +23,7 @@ long:
 	KILLS=200 RACES=200 pytest -m slow tests/faults --timeout 3600
 	LOAD_SECONDS=60 pytest -m slow tests/serve/test_load.py
 
-pictures:
+pictures: # with Debian's fonts-inter and fonts-jetbrains-mono
 	SCREENSHOTS=docs/images pytest -m slow tests/serve/test_page_in_chromium.py
 
 docs:

@@ -71,7 +71,8 @@ Context(deps: Deps = None, *, run_id: str = '', agent: str = '', call_id: str = 
 ToolResult(content: object, data: Any = None, images: Sequence[str] = ())
 RemoteModel(name: str, *, base_url: str | None = None, api_key: str | None = None, headers: Mapping[str, str] | None
     = None, timeout: Timeout | None = None, retries: int = 2, proxy: str | None = None, trust_env: bool = False,
-    client: ChatClient | None = None, profile: Profile | None = None, transport: Transport = 'stack')
+    client: ChatClient | None = None, profile: Profile | None = None, transport: Transport = 'stack',
+    max_concurrency: int | None = None, requests_per_minute: int | None = None, tokens_per_minute: int | None = None)
 OfflineModel()
 FunctionModel(answer: Callable[[ChatRequest], Answer | Awaitable[Answer]])
 ScriptedModel(script: Sequence[Answer])
@@ -79,7 +80,8 @@ model_from_environment(default: str | None = None) -> Model
 Model.complete(request: ChatRequest, on_chunk: OnChunk | None = None) -> ChatCompletion
 ChatClient(base_url: str | None = None, api_key: str | None = None, *, transport: Transport = 'stack', http: Any =
     None, headers: Mapping[str, str] | None = None, timeout: Timeout | None = None, sizes: Sizes | None = None,
-    retries: int = 2, proxy: str | None = None, trust_env: bool = False, verify: bool = True, allow_http: bool = False)
+    retries: int = 2, proxy: str | None = None, trust_env: bool = False, verify: bool = True, allow_http: bool = False,
+    max_concurrency: int | None = None, requests_per_minute: int | None = None, tokens_per_minute: int | None = None)
 ChatClient.complete(request: ChatRequest, on_chunk: OnChunk | None = None, *, body: bytes | None = None) ->
     ChatCompletion
 ChatClient.stream(request: ChatRequest) -> CompletionStream

@@ -28,7 +28,8 @@ class Channel(Generic[T]):
             self._writer = anyio.Event()
             await self._writer.wait()
         self._items.append(item)
-        self._wake_reader()
+        if self._reader is not None:
+            self._wake_reader()
 
     async def close(self, error: BaseException | None = None) -> None:
         """No more items; the reader gets what is left, then the error or the end."""

@@ -62,13 +62,13 @@ class Feed(Generic[T]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> T:
+    def __anext__(self) -> Awaitable[T]:  # no coroutine of its own: there is one in each chunk
         if self._group is None and not self._channel.closed:  # nobody is there to tell anything: it would wait forever
             raise ConfigurationError(
                 "a stream was read outside its block: write `async with agent.stream(...) as run:` "
                 "and `async for event in run:` inside it"
             )
-        return await self._channel.__anext__()
+        return self._channel.__anext__()
 
 
 def first_error(error: BaseException) -> BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
 from agentkit.client import ChatClient, Timeout, checked_base_url, is_private
 from agentkit.client.client import OPENAI, check_patience
+from agentkit.client.pace import Pacing
 from agentkit.errors import BadRequest, ConfigurationError, ContextOverflow, refuse_other_signature
 
 from .model import Model
@@ -29,6 +31,7 @@ class RemoteModel:
     and OPENAI_API_KEY; each key goes to its own address alone. A missing key is a ConfigurationError at the first
     request, except for local endpoints.
     `async with model:` keeps connections; without it they live as long as a run.
+    max_concurrency, requests_per_minute, tokens_per_minute: see ChatClient, which all runs of the model share.
     """
 
     def __init__(
@@ -45,6 +48,9 @@ class RemoteModel:
         client: ChatClient | None = None,
         profile: Profile | None = None,
         transport: Transport = "stack",
+        max_concurrency: int | None = None,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
     ) -> None:
         if not isinstance(cast("object", name), str) or not name.strip():
             raise ConfigurationError("a model needs a name, e.g. RemoteModel('gpt-5')")
@@ -54,6 +60,9 @@ class RemoteModel:
         self._headers, self._timeout, self._retries = headers, timeout, retries
         self._proxy, self._trust_env = proxy, trust_env
         self._transport: Transport = transport
+        self._pacing = Pacing(max_concurrency, requests_per_minute, tokens_per_minute)
+        if client is not None and self._pacing != Pacing():
+            raise ConfigurationError("client= has limits of its own: give max_concurrency= and the like to ChatClient")
         self._client = client
         self._profile = profile
         if client is None and base_url is not None:
@@ -86,6 +95,7 @@ class RemoteModel:
                 retries=self._retries,
                 proxy=self._proxy,
                 trust_env=self._trust_env,
+                **asdict(self._pacing),
             )
         return self._client
 

@@ -128,7 +128,7 @@ async def _still_valid(run: Run, call: Call) -> bool:
 
 def _chains(run: Run, ready: list[Call]) -> list[list[Call]]:
     """Calls of equal lock text form one chain, in call order, and hand-overs one; every other call is its own."""
-    if len(ready) > 1 and run.spec.settings.parallel_tool_calls is False:
+    if len(ready) == 1 or (ready and run.spec.settings.parallel_tool_calls is False):
         return [ready]
     chains: dict[str, list[Call]] = {}
     for call in ready:

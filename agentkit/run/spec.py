@@ -90,6 +90,11 @@ class AgentSpec:
         return {}
 
     @cached_property
+    def ways(self) -> tuple[Handoff, ...]:
+        """How it can hand over."""
+        return tuple(self.handoffs() if callable(self.handoffs) else self.handoffs)
+
+    @cached_property
     def _opened(self) -> dict[tuple[Tool[..., Any], ...], AgentSpec]:
         return {}
 
@@ -104,11 +109,6 @@ class AgentSpec:
             self._opened.clear()
             self._opened[tools] = replace(self, tools=tools, sources=())
         return self._opened[tools]
-
-    @cached_property
-    def ways(self) -> tuple[Handoff, ...]:
-        """How it can hand over."""
-        return tuple(self.handoffs() if callable(self.handoffs) else self.handoffs)
 
     @cached_property
     def targets(self) -> tuple[AgentSpec, ...]:

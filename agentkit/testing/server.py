@@ -38,7 +38,7 @@ class FakeServer:
         self.requests: list[Json] = []
         self.problems: list[str] = []
         self.billed = Usage()
-        self._faults = dict(faults or {})
+        self._faults: Mapping[int, Fault] = faults if faults is not None else {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         function: Callable[[Json], Answer | int] | None = script if callable(script) else None

@@ -101,8 +101,7 @@ class Tool(Generic[P, R]):
     ) -> None:
         self.function = function
         self.given: ToolOptions | None = None  # the options it was decorated with
-        self.name, self.description = name, description
-        self.place = _place(function, name)
+        self.name, self.description, self.place = name, description, _place(function, name)
         self.context, self.deps_type = context, deps_type
         self.effect: Effect = effect
         self.approval, self.expires, self.timeout = approval, expires, timeout

@@ -118,3 +118,14 @@ async def to_the_end(
         result = await run(decided(result.state), session)
     assert result.status == "done"
     return await session.load()
+
+
+def check_ended(state: RunState, effects: Effects) -> None:
+    """The run is over: no effect happened twice, and none that never happened is told as done."""
+    effects.check_at_most_once()
+    check_invariants(state)
+    assert state.final is not None
+    assert state.final.text == "done"
+    told = [str(m.content).partition(":")[0] for m in state.messages if m.role == "tool"]
+    missing = sum(EXPECTED.values()) - sum(effects.counted().values())
+    assert missing <= told.count("unknown") + told.count("cancelled"), "an effect that never happened was told as done"

@@ -82,17 +82,17 @@ async def test_an_approval_that_comes_too_late_does_not_run() -> None:
     ]
 
 
-async def test_an_edit_gains_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_000_000.0
-    monkeypatch.setattr("agentkit.run.dispatch.time.time", lambda: now)
+async def test_an_edit_gains_no_time() -> None:
     paid: list[int] = []
     agent = paying(paid, expires=60)
-    state = (await agent.run("pay")).state
-    now += 30
-    state = (await agent.run(state.approve("0.0", {"amount": 4}).deny("0.1"))).state
-    assert [call.expires for call in state.waiting] == [1_000_060.0]
-    now += 31
-    result = await agent.run(state.approve("0.0"))
+    with VirtualClock() as clock:
+        state = (await agent.run("pay")).state
+        first = state.waiting[0].expires
+        clock.advance(30)
+        state = (await agent.run(state.approve("0.0", {"amount": 4}).deny("0.1"))).state
+        assert [call.expires for call in state.waiting] == [first]
+        clock.advance(31)
+        result = await agent.run(state.approve("0.0"))
     assert (result.output, paid) == ("done", [])
 
 
