@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from types import TracebackType
+from typing import Generic, Protocol, Self, TypeVar
 
 import anyio.lowlevel
 
@@ -60,3 +61,18 @@ class Held(Generic[T]):
         if known is None:
             raise ConfigurationError(f"{self._place} is not open: use `async with source:` around it")
         return known[0]
+
+
+class Holder(Generic[T]):
+    """Holds what it needs open while it is entered, as often as that is."""
+
+    _held: Held[T]
+
+    async def __aenter__(self) -> Self:
+        await self._held.enter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._held.leave()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
@@ -18,7 +17,7 @@ from agentkit.errors import ConfigurationError, SourceFailed, ToolError
 from agentkit.journal import Effect
 
 from .context import Context
-from .held import Held
+from .held import Held, Holder
 from .mcp_connection import Connection, Lost, http_client, sdk, stdio_client
 from .results import MAX_RESULT, ToolResult
 from .source import foreign_parameters, wire_name
@@ -46,7 +45,7 @@ class MCPOptions(TypedDict, total=False):
     max_result: int
 
 
-class MCPServer:
+class MCPServer(Holder[Connection]):
     """The tools of an MCP server: `tools=[MCPServer.stdio("npx", ["-y", "some-server"])]`.
 
     name: prefix of its tools' names; without one the server's own name, "" for none. only: the tools to offer, by
@@ -117,9 +116,12 @@ class MCPServer:
     async def tools(self) -> tuple[Tool[..., Any], ...]:
         """The tools that the server lists now; what cannot be offered is left out, with a warning that says why."""
         connection = self._held.get()
-        listed, prefix = await connection.ask(self._list, again=True)
-        mark = (connection, prefix, to_json([tool.model_dump() for tool in listed]))
-        if mark != self._listed[0]:
+        try:
+            listed, prefix = await connection.ask(self._list, again=True)
+        except (Lost, sdk().MCPError, ValueError) as error:  # the last one of an answer that is no list of tools
+            raise SourceFailed(f"{self._place}: its tools cannot be listed: {str(error)[:200]}") from None
+        known, mark = self._listed, (connection, prefix, to_json([tool.model_dump() for tool in listed]))
+        if mark != known[0]:
             found: dict[str, Tool[..., Any]] = {}
             for tool in listed:
                 name = wire_name(f"{prefix}_{tool.name}" if prefix else tool.name, found)
@@ -127,8 +129,8 @@ class MCPServer:
                     found[name] = self._made(name, tool, connection)
                 except ConfigurationError as error:
                     log.warning("%s: its tool %r is left out: %s", self._place, tool.name, error)
-            self._listed = (mark, tuple(found.values()))
-        return self._listed[1]
+            known = self._listed = (mark, tuple(found.values()))
+        return known[1]
 
     async def _list(self, client: Client) -> tuple[list[Listed], str]:
         listed: list[Listed] = []
@@ -163,15 +165,6 @@ class MCPServer:
         )
         tool.context = _CONTEXT
         return tool
-
-    async def __aenter__(self) -> MCPServer:
-        await self._held.enter()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._held.leave()
 
     def __repr__(self) -> str:
         return f"MCPServer({self._place!r})"

@@ -6,7 +6,6 @@ import fnmatch
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from agentkit.chat import Json
@@ -15,7 +14,7 @@ from agentkit.errors import ConfigurationError
 from agentkit.journal import Effect
 
 from .dialect import normalised
-from .held import Held
+from .held import Held, Holder
 from .openapi_auth import Credentials
 from .openapi_call import Caller
 from .openapi_description import Description, Operation
@@ -29,7 +28,7 @@ MAX_DESCRIPTION = 1_024  # characters of a tool's description
 _EFFECTS: dict[str, Effect] = {"get": "read", "head": "read", "put": "idempotent", "delete": "idempotent"}
 
 
-class OpenAPI:
+class OpenAPI(Holder[Caller]):
     """The operations of an HTTP API as tools: `tools=[OpenAPI("api.yaml", base_url="https://api.example.org")]`.
 
     document: a dict, or the path of a JSON or YAML file. base_url: where requests go; the servers that the document
@@ -103,15 +102,6 @@ class OpenAPI:
             max_result=self._max_result,
             untrusted=True,
         )
-
-    async def __aenter__(self) -> OpenAPI:
-        await self._held.enter()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._held.leave()
 
     def __repr__(self) -> str:
         return f"OpenAPI({self._title!r}, base_url={self.base_url!r}, {len(self._tools)} tools)"

@@ -74,6 +74,8 @@ class ToolOptions(SchemaOptions, total=False):
 class Tool(Generic[P, R]):
     """A function with its schema. Calling the tool calls the function; `validate` and `call` are the model's way in."""
 
+    when: Callable[[Context[Any]], int | Awaitable[int]] | None
+
     def __init__(
         self,
         function: Callable[..., Any] | None,
@@ -104,8 +106,7 @@ class Tool(Generic[P, R]):
         self.effect: Effect = effect
         self.approval, self.expires, self.timeout = approval, expires, timeout
         self.max_failures, self.max_arguments, self.max_result = max_failures, max_arguments, max_result
-        self.when: Callable[[Context[Any]], int | Awaitable[int]] | None = when
-        self.lock, self.untrusted = lock, untrusted
+        self.lock, self.when, self.untrusted = lock, when, untrusted
         self.runs_elsewhere = function is None
         self._is_async = function is not None and _is_async(function)
         self.threaded = function is not None and not self._is_async and thread

@@ -228,6 +228,13 @@ async def test_two_servers_with_the_same_names_are_refused_with_the_remedy() -> 
         await agent.run("hi")
 
 
+async def test_a_server_without_tools_ends_the_run_with_its_state() -> None:
+    agent = Agent(ScriptedModel(["never"]), tools=[MCPServer.memory(Server("bare"))])
+    with pytest.raises(SourceFailed, match="its tools cannot be listed: Method not found") as caught:
+        await agent.run("hi")
+    assert len(RunState.of(caught.value).messages) == 1
+
+
 async def test_smuggled_arguments_do_not_reach_the_server() -> None:
     called: list[str] = []
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
