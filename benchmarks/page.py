@@ -112,7 +112,7 @@ def _table(columns: Sequence[tuple[str, Cell]], names: Iterable[str]) -> str:
         if any(cells):
             shown = f"**{name}**" if name.startswith("agentkit") else name
             lines.append(f"| {shown} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else "*Not measured this time.*"
 
 
 def _ratios(figures: Figures) -> str:
