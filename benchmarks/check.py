@@ -103,7 +103,8 @@ def missed(goals: Iterable[Goal], repeats: int) -> list[Goal]:
     if missing:
         raise SystemExit(f"{missing[0]['client']} cannot be installed: {missing[0]['error']}")
     with server() as url:
-        found = list(rows(url, clients, tasks, repeats))
+        found = list(rows(url, clients[: len(OURS)], tasks, repeats))
+        found += rows(url, [BARE], [task for task in tasks if task is PACED[0]], repeats)
         found += duels(url, dict.fromkeys(task for goal in goals for task in goal.duels), repeats)
     found += start_rows(("agentkit", "pydantic, httpx, anyio"), repeats)
     figures = Figures(found)
