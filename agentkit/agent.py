@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from types import TracebackType
@@ -26,9 +26,10 @@ from agentkit.run.nested import agent_tool
 from agentkit.run.result import RunResult
 from agentkit.run.run import Emit, Journal, Run, Shared
 from agentkit.run.spec import AgentSpec, Choose, Handoff, Instructions, Team
+from agentkit.run.stopped import outside_the_run
 from agentkit.run.stream import RunStream, SyncRunStream
 from agentkit.run.sync import refuse_running_loop, run_in_thread_loop
-from agentkit.tools import SchemaOptions, Tool, tools_of
+from agentkit.tools import SchemaOptions, Tool, sources_of, tools_of
 
 if TYPE_CHECKING:
     from agentkit.run.graph import Graph
@@ -130,6 +131,7 @@ class Agent(Generic[Deps, Out]):
             name=name,
             instructions=instructions,
             tools=tools_of(tools),
+            sources=sources_of(tools),
             output_type=output,
             deps_type=deps,
             settings=Settings() if settings is None else settings,
@@ -165,7 +167,7 @@ class Agent(Generic[Deps, Out]):
             "output": spec.output_type,
             "name": spec.name,
             "instructions": spec.instructions,
-            "tools": spec.tools,
+            "tools": (*spec.tools, *spec.sources),
             "settings": spec.settings,
             "limits": spec.limits,
             "middleware": spec.middleware,
@@ -199,7 +201,8 @@ class Agent(Generic[Deps, Out]):
 
         input: text, content parts, messages, a RunState to go on from, or None to go on in the session.
         """
-        return await execute(await self._prepare(input, deps, None, False, **options))
+        with outside_the_run():
+            return await execute(await self._prepare(input, deps, None, False, **options))
 
     @overload
     def run_sync(self: Agent[None, O], input: RunInput, **options: Unpack[RunOptions]) -> RunResult[O]: ...
@@ -212,7 +215,8 @@ class Agent(Generic[Deps, Out]):
         async def main() -> RunResult[Any]:
             return await execute(await self._prepare(input, deps, None, False, **options))
 
-        return run_in_thread_loop(main(), self._active()._team)
+        with outside_the_run():
+            return run_in_thread_loop(main(), self._active()._team)
 
     @overload
     def stream(self: Agent[None, O], input: RunInput, **options: Unpack[StreamOptions]) -> RunStream[O]: ...
@@ -258,15 +262,17 @@ class Agent(Generic[Deps, Out]):
         return graph_of(self.spec)
 
     async def __aenter__(self) -> Agent[Deps, Out]:
-        for model in self._team.closable:
-            await model.__aenter__()
+        async with AsyncExitStack() as stack:
+            for held in (*self._team.closable, *self._team.sources):
+                await stack.enter_async_context(held)
+            stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for model in self._team.closable:
-            await model.__aexit__(kind, error, trace)
+        for held in reversed((*self._team.closable, *self._team.sources)):
+            await held.__aexit__(kind, error, trace)
 
     def _active(self) -> Agent[Any, Any]:
         return self._override.get() or self
@@ -292,7 +298,7 @@ class Agent(Generic[Deps, Out]):
         if spec.deps_type is not None and deps is None:
             kind = getattr(spec.deps_type, "__name__", spec.deps_type)
             raise ConfigurationError(f"agent {spec.name!r} was made with deps={kind}: give the run deps=...")
-        state = await begin(input, session, spec.name)
+        state = await begin(input, session, team)
         journal = Journal(state, session.store if session is not None else None)
         streams = stream or spec.early_start is True
         take_over = options.get("take_over", False)

@@ -20,6 +20,7 @@ AgentKitError
 ├── ToolFailed                one tool failed too often in a row
 ├── OutputInvalid             the final answer does not fit the output type, repairs included
 ├── LimitReached              a limit of the run was hit
+├── SourceFailed              a tool source could not be opened, or lists no tools
 ├── GuardrailTripped          a guardrail stopped the run
 ├── StillWaiting              the output was asked of a run that waits for somebody
 ├── SessionConflict           somebody else wrote to the session first
@@ -164,6 +165,10 @@ class LimitReached(AgentKitError):
         super().__init__(f"the run reached its limit {limit}={value}; raise it with {remedy}")
         self.limit = limit
         self.value = value
+
+
+class SourceFailed(AgentKitError):
+    """A tool source could not be opened: its server does not start, or does not answer."""
 
 
 class GuardrailTripped(AgentKitError):

@@ -26,6 +26,7 @@ from .errors import (
     RateLimited,
     ServerFailed,
     SessionConflict,
+    SourceFailed,
     StatusError,
     StillWaiting,
     StoreError,
@@ -72,7 +73,7 @@ from .run import (
     ToolStarted,
     event_json,
 )
-from .tools import Context, Tool, ToolResult, tool
+from .tools import Context, MCPServer, OpenAPI, Tool, ToolResult, ToolSearch, ToolSource, tool
 
 __all__ = [
     "Agent",
@@ -96,6 +97,7 @@ __all__ = [
     "Handoff",
     "LimitReached",
     "Limits",
+    "MCPServer",
     "MemoryStore",
     "Middleware",
     "Model",
@@ -103,6 +105,7 @@ __all__ = [
     "ModelError",
     "ModelRefused",
     "OfflineModel",
+    "OpenAPI",
     "OutputInvalid",
     "OutputTruncated",
     "PartialOutput",
@@ -127,6 +130,7 @@ __all__ = [
     "Session",
     "SessionConflict",
     "Settings",
+    "SourceFailed",
     "StatusError",
     "StillWaiting",
     "Store",
@@ -144,6 +148,8 @@ __all__ = [
     "ToolProposed",
     "ToolResult",
     "ToolRun",
+    "ToolSearch",
+    "ToolSource",
     "ToolStarted",
     "Usage",
     "Waiting",

@@ -5,11 +5,14 @@ import os
 import pytest
 from hypothesis import settings
 
+from tests.fault_cases import cases, pytest_terminal_summary
 from tests.postgres import dsn, postgres_server
 
-__all__ = ["dsn", "postgres_server"]  # fixtures are found here
+# Fixtures and hooks are found here.
+__all__ = ["cases", "dsn", "postgres_server", "pytest_terminal_summary"]
 
-settings.register_profile("project", deadline=None)  # a busy machine is no fault of an example
+EXAMPLES = int(os.environ.get("EXAMPLES", "100"))  # of each property; `make long` tries 20,000
+settings.register_profile("project", deadline=None, max_examples=EXAMPLES)  # a busy machine is no fault of an example
 settings.load_profile("project")
 
 

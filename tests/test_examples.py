@@ -38,6 +38,9 @@ WORDS = {
     "08_external_tool.py": ['for the warehouse: {"article":"blue mug"}', "three left, on the top shelf"],
     "data_analyst/analyst.py": ["5076.02", "flipper_length_mm_by_island.svg", '"penguins":344'],
     "travel_desk/travel.py": ["flights:", "hotels:", "booked: ['flight AK102 to Lisbon", "390 euros"],
+    "09_mcp.py": ["warehouse_count_stock: read, approval=False", "4 pieces of lamp"],
+    "10_openapi.py": ["the API got /cities/New%20York/weather", "with the key s3cret", "14.5"],
+    "11_early_start.py": ["after the message: ", "early start: ", "critical path: 1.35 s", "drawn in timeline.svg"],
 }
 
 
@@ -76,3 +79,10 @@ def test_the_quickstart_runs_two_calls_in_parallel(tmp_path: Path) -> None:
     lines = run_example("01_quickstart.py", tmp_path).stdout.splitlines()
     calls = [line for line in lines if line.startswith("  get_weather")]
     assert [line.endswith("started") for line in calls] == [True, True, False, False]
+
+
+def test_an_early_start_ends_sooner_than_the_message_and_its_longest_call(tmp_path: Path) -> None:
+    lines = run_example("11_early_start.py", tmp_path).stdout.splitlines()
+    late, early = (float(line.split(": ")[1].split()[0]) for line in lines if line.startswith(("after", "early")))
+    assert early < late - 0.2  # 0.45 s by the pace of the stream, less what a busy machine adds
+    assert (tmp_path / "timeline.svg").read_text().startswith("<svg")

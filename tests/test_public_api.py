@@ -19,11 +19,11 @@ from agentkit.tools import SchemaOptions, ToolOptions
 NAMES = """
 Agent AgentChanged AgentEvent AgentKitError AuthenticationFailed BadRequest ChatClient ChatCompletion ChatRequest ConfigurationError
 ConnectionFailed ContentFiltered Context ContextOverflow Event FallbackModel FunctionModel GuardrailTripped Handoff LimitReached Limits
-MemoryStore Middleware Model ModelCall ModelError ModelRefused OfflineModel OutputInvalid OutputTruncated PartialOutput
+MCPServer MemoryStore Middleware Model ModelCall ModelError ModelRefused OfflineModel OpenAPI OutputInvalid OutputTruncated PartialOutput
 PostgresStore Profile ProtocolError RateLimited ReasoningDelta RecordedModel RefusalDelta RemoteModel Restarted RunCall RunFinished RunResult
-RunStarted RunState RunStream SQLiteStore ScriptedModel ServerFailed Session SessionConflict Settings StatusError StillWaiting Store StoreError
+RunStarted RunState RunStream SQLiteStore ScriptedModel ServerFailed Session SessionConflict Settings SourceFailed StatusError StillWaiting Store StoreError
 StreamInterrupted StreamTruncated SyncRunStream TextDelta Timeout Tool ToolError ToolFailed ToolFinished ToolProgress ToolProposed
-ToolResult ToolRun ToolStarted Usage Waiting event_json model_from_environment tool
+ToolResult ToolRun ToolSearch ToolSource ToolStarted Usage Waiting event_json model_from_environment tool
 """
 
 OPTIONS: dict[str, Any] = {
@@ -71,7 +71,8 @@ Context(deps: Deps = None, *, run_id: str = '', agent: str = '', call_id: str = 
 ToolResult(content: object, data: Any = None, images: Sequence[str] = ())
 RemoteModel(name: str, *, base_url: str | None = None, api_key: str | None = None, headers: Mapping[str, str] | None
     = None, timeout: Timeout | None = None, retries: int = 2, proxy: str | None = None, trust_env: bool = False,
-    client: ChatClient | None = None, profile: Profile | None = None, transport: Transport = 'stack')
+    client: ChatClient | None = None, profile: Profile | None = None, transport: Transport = 'stack',
+    max_concurrency: int | None = None, requests_per_minute: int | None = None, tokens_per_minute: int | None = None)
 OfflineModel()
 FunctionModel(answer: Callable[[ChatRequest], Answer | Awaitable[Answer]])
 ScriptedModel(script: Sequence[Answer])
@@ -79,7 +80,8 @@ model_from_environment(default: str | None = None) -> Model
 Model.complete(request: ChatRequest, on_chunk: OnChunk | None = None) -> ChatCompletion
 ChatClient(base_url: str | None = None, api_key: str | None = None, *, transport: Transport = 'stack', http: Any =
     None, headers: Mapping[str, str] | None = None, timeout: Timeout | None = None, sizes: Sizes | None = None,
-    retries: int = 2, proxy: str | None = None, trust_env: bool = False, verify: bool = True, allow_http: bool = False)
+    retries: int = 2, proxy: str | None = None, trust_env: bool = False, verify: bool = True, allow_http: bool = False,
+    max_concurrency: int | None = None, requests_per_minute: int | None = None, tokens_per_minute: int | None = None)
 ChatClient.complete(request: ChatRequest, on_chunk: OnChunk | None = None, *, body: bytes | None = None) ->
     ChatCompletion
 ChatClient.stream(request: ChatRequest) -> CompletionStream

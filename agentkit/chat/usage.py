@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field, Strict
 
 from .wire import Wire
 
@@ -20,7 +20,10 @@ def _whole(value: Any) -> Any:
         raise ValueError("not a number of tokens") from None
 
 
-Tokens = Annotated[int, BeforeValidator(_whole)]
+# Left to right: what is a whole number already, and nearly all are, never comes to Python.
+Tokens = Annotated[
+    Annotated[int, Strict()] | Annotated[int, BeforeValidator(_whole)], Field(union_mode="left_to_right")
+]
 
 
 class PromptDetails(Wire):

@@ -16,6 +16,7 @@ from agentkit.run.around import Middleware
 
 from .target import Target, target_at
 
+POSTGRES = ("postgresql://", "postgres://")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -67,7 +68,7 @@ async def running(
 @asynccontextmanager
 async def store_at(place: str) -> AsyncGenerator[Store]:
     """The store of a file, or of a PostgreSQL address; closed at the end of the block."""
-    if place.startswith(("postgresql://", "postgres://")):
+    if place.startswith(POSTGRES):
         async with PostgresStore(place) as postgres:
             yield postgres
     else:

@@ -10,26 +10,27 @@ import anyio
 import click
 
 from agentkit.errors import ConfigurationError
-from agentkit.journal import SQLiteStore
+from agentkit.journal import Session, SQLiteStore
 
 from .commands import COMMANDS, OK
 from .entries import runs_of
 from .node import Node, seconds_text, tokens_text
+from .options import POSTGRES, store_at
 from .spanlines import read_spans
 from .terminal import complain, safe, say, styled
 
 HELP = f"""{COMMANDS["trace"]}
 
-FILE is what TraceFile (or --trace) or SQLiteStore (or --store) wrote. Without RUN the runs are listed; RUN is the
-beginning of a run's id, or the name of a conversation of a store. A store knows when its entries were written, a trace
-file how long everything took."""
+FILE is what TraceFile (or --trace) or a store (or --store) wrote; postgresql://... is a store too. Without RUN the runs
+are listed; RUN is the beginning of a run's id, or the name of a conversation. A trace file knows how long everything
+took, an SQLite store when its entries were written."""
 
 
 @click.command(help=HELP)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file")
 @click.argument("run", required=False)
 @click.option("--html", metavar="PAGE.html", type=click.Path(path_type=Path), help="Write a page instead.")
-def command(file: Path, run: str | None, html: Path | None) -> int:
+def command(file: str, run: str | None, html: Path | None) -> int:
     runs = _runs(file)
     chosen = runs if run is None else [node for node in runs if _is_meant(node, run)]
     if not runs:
@@ -39,7 +40,7 @@ def command(file: Path, run: str | None, html: Path | None) -> int:
     elif html is not None:
         from .waterfall import page
 
-        html.write_text(page(file.name, chosen), encoding="utf-8")
+        html.write_text(page(Path(file).name, chosen), encoding="utf-8")
         complain(f"wrote {html}")
     elif run is None and len(runs) > 1:
         _list(runs)
@@ -49,19 +50,24 @@ def command(file: Path, run: str | None, html: Path | None) -> int:
     return OK
 
 
-def _runs(file: Path) -> list[Node]:
-    with file.open("rb") as opened:
-        if opened.read(16) != b"SQLite format 3\0":
-            return read_spans(file)
-    return anyio.run(_stored, file)
+def _runs(file: str) -> list[Node]:
+    if file.startswith(POSTGRES):
+        return anyio.run(_stored, file)
+    path = Path(file)
+    if not path.is_file():
+        raise ConfigurationError(f"there is no file {file!r}; give what --trace or --store wrote")
+    with path.open("rb") as opened:
+        stored = opened.read(16) == b"SQLite format 3\0"
+    return anyio.run(_stored, file) if stored else read_spans(path)
 
 
-async def _stored(file: Path) -> list[Node]:
+async def _stored(place: str) -> list[Node]:
     runs: list[Node] = []
-    async with SQLiteStore(file) as store:
+    async with store_at(place) as store:
         for name in await store.journals():
-            entries = await store.session(name).entries()
-            found = runs_of(zip(entries, await store.times(name), strict=True))
+            entries = await Session(store, name).entries()
+            times = await store.times(name) if isinstance(store, SQLiteStore) else [None] * len(entries)
+            found = runs_of(zip(entries, times, strict=True))
             for node in found:
                 node.about["gen_ai.conversation.id"] = name
             runs += found

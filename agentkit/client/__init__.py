@@ -6,6 +6,7 @@ from .channel import Channel
 from .client import ChatClient
 from .failure import status_error
 from .feed import Feed, first_error
+from .fetch import fetch, read_at_most
 from .retry import RETRIES, Retries, RetryPolicy
 from .secret import Secret, scrub
 from .sse import EventDecoder
@@ -27,8 +28,10 @@ __all__ = [
     "Timeout",
     "Watch",
     "checked_base_url",
+    "fetch",
     "first_error",
     "is_private",
+    "read_at_most",
     "scrub",
     "status_error",
 ]

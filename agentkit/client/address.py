@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import urllib.request
 from typing import cast
 from urllib.parse import urlsplit
 
 from agentkit.errors import ConfigurationError
+
+_HIDDEN = re.compile(r"[^/]*(?=@)|(?<=[?#]).*")  # user and password, query and fragment
 
 
 def is_private(host: str) -> bool:
@@ -23,14 +26,14 @@ def is_private(host: str) -> bool:
 
 def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
     """The base URL without a closing slash. Raises ConfigurationError for what cannot be an endpoint's."""
-    where, given = f"base_url={base_url!r}", cast("object", base_url)
-    if not isinstance(given, str):
-        raise ConfigurationError(f"{where} is no text; give base_url='https://...'")
+    if not isinstance(cast("object", base_url), str):
+        raise ConfigurationError(f"base_url={base_url!r} is no text; give base_url='https://...'")
+    where = f"base_url={_HIDDEN.sub('***', base_url)!r}"
     try:
         parts = urlsplit(base_url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ConfigurationError(f"{where} is no URL: {error}") from None
+        raise ConfigurationError(f"{where} is no URL: {_HIDDEN.sub('***', str(error))}") from None
     if parts.scheme not in ("http", "https") or not host:
         raise ConfigurationError(f"{where} must begin with https:// (or http:// for a local server) and name a host")
     if parts.username or parts.password or parts.query or parts.fragment:

@@ -128,7 +128,7 @@ class Answer:
             url, model = self._asked
             where = f" for model {model!r} at {url}"
             raise status_error(response.status_code, response.headers, await self._whole(chunks), where)
-        kind = response.headers.get("content-type", "")
+        kind = _header(response, b"content-type")
         if "text/event-stream" in kind:
             return await self._events(chunks, b"", clock)
         if self._on_chunk is None:
@@ -169,20 +169,22 @@ class Answer:
         decoder, partial, most = EventDecoder(self._sizes.event), self._partial, self._sizes.text
         size, look_at = 0, most
         over = bool(head) and await self._take(decoder.feed(head), clock)
-        while not over:
-            try:
-                data = await anext(chunks)
-            except StopAsyncIteration:
-                await self._take(decoder.flush(), clock)
-                break
-            over = await self._take(decoder.feed(data), clock)
-            size += len(data)
-            if size > look_at:  # adding the pieces up each time would be quadratic
-                look_at += most
-                if partial.size > most:
-                    raise self._too_long()
+        feed, take = decoder.feed, self._take
+        if not over:
+            async for data in chunks:
+                events = feed(data)
+                if events and await take(events, clock):
+                    over = True
+                    break
+                size += len(data)
+                if size > look_at:  # adding the pieces up each time would be quadratic
+                    look_at += most
+                    if partial.size > most:
+                        raise self._too_long()
         if over:
             await _leave(chunks, DRAIN)
+        else:
+            await self._take(decoder.flush(), clock)
         if not partial.choices:
             raise ProtocolError("the stream ended without a single choice")
         return partial.completion()
@@ -194,7 +196,10 @@ class Answer:
             if data == b"[DONE]":
                 partial.done()
                 return True
-            chunk = self._chunk(data)
+            try:
+                chunk = from_json(data) if data[:1] == b"{" else self._chunk(data)
+            except ValueError:
+                chunk = self._damaged(data)
             if chunk is None:
                 continue
             try:
@@ -203,9 +208,8 @@ class Answer:
                 if self.told:
                     raise StreamInterrupted(f"the stream broke off: {error}", text=self._text) from error
                 raise
-            if partial.deltas:
-                progress = True
-                self.told = on_chunk is not None
+            if partial.deltas and not progress:
+                progress, self.told = True, on_chunk is not None
             if on_chunk is not None:
                 await on_chunk(chunk, partial)
         if progress and clock is not None:
@@ -213,12 +217,7 @@ class Answer:
         return False
 
     def _chunk(self, data: bytes) -> dict[str, Any] | None:
-        if data[:1] == b"{":
-            try:
-                chunk: dict[str, Any] = from_json(data)
-            except ValueError:
-                chunk = self._damaged(data)
-            return chunk
+        """What does not simply begin as an object."""
         text = data.strip()
         if not text or text.startswith(b":") or text == b'""' or text == b"null":  # Q43, Q44
             return None
@@ -226,7 +225,8 @@ class Answer:
             self._partial.done()
             return None
         if text.startswith(b"{"):
-            return self._chunk(text)
+            chunk: dict[str, Any] = from_json(text)
+            return chunk
         raise ProtocolError("an event of the stream is not JSON", text=data[:EXCERPT].decode(errors="replace"))
 
     def _damaged(self, data: bytes) -> dict[str, Any]:
@@ -270,14 +270,23 @@ def _letters(message: ResponseMessage) -> int:
 def _raw(response: Any) -> AsyncIterator[bytes]:
     if response.is_stream_consumed:  # by a transport that answers without a connection
         return _one(response.content)
-    raw: AsyncIterator[bytes] = response.aiter_raw()
+    raw: AsyncIterator[bytes] = response.stream.__aiter__()  # aiter_raw() would add a step to each chunk
     return raw
+
+
+def _header(response: Any, name: bytes) -> str:
+    """A header's value, empty without one: httpx's own look-up decodes them all each time."""
+    for key, value in response.headers.raw:
+        if key.lower() == name:
+            text: str = value.decode("latin-1")
+            return text
+    return ""
 
 
 def _decoded(raw: AsyncIterator[bytes], response: Any) -> AsyncIterator[bytes]:
     """The body's bytes. `identity` is asked for; gzip is read all the same, in bounded steps (S15)."""
-    encoding = response.headers.get("content-encoding", "identity")
-    if encoding == "identity" or response.is_stream_consumed:
+    encoding = _header(response, b"content-encoding")
+    if encoding in ("", "identity") or response.is_stream_consumed:
         return raw
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise ProtocolError(f"the answer's content-encoding is {encoding!r}; identity was asked for")

@@ -18,7 +18,7 @@ class Channel(Generic[T]):
         self._items: deque[T] = deque()
         self._bound = bound
         self.closed = False
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._reader: anyio.Event | None = None  # set when the reader should look again
         self._writer: anyio.Event | None = None
 
@@ -28,9 +28,10 @@ class Channel(Generic[T]):
             self._writer = anyio.Event()
             await self._writer.wait()
         self._items.append(item)
-        self._wake_reader()
+        if self._reader is not None:
+            self._wake_reader()
 
-    async def close(self, error: Exception | None = None) -> None:
+    async def close(self, error: BaseException | None = None) -> None:
         """No more items; the reader gets what is left, then the error or the end."""
         self.closed, self._error = True, error
         self._wake_reader()

@@ -32,7 +32,7 @@ class Feed(Generic[T]):
     async def _follow(self) -> None:
         try:
             await self._work(self._channel.put)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # these two would tear the loop of another task
             await self._channel.close(error)
         else:
             await self._channel.close()
@@ -62,17 +62,17 @@ class Feed(Generic[T]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> T:
+    def __anext__(self) -> Awaitable[T]:  # no coroutine of its own: there is one in each chunk
         if self._group is None and not self._channel.closed:  # nobody is there to tell anything: it would wait forever
             raise ConfigurationError(
                 "a stream was read outside its block: write `async with agent.stream(...) as run:` "
                 "and `async for event in run:` inside it"
             )
-        return await self._channel.__anext__()
+        return self._channel.__anext__()
 
 
 def first_error(error: BaseException) -> BaseException:
-    """The most telling leaf of a group: KeyboardInterrupt and SystemExit, then errors, then cancellation."""
+    """The most telling leaf of a group: what stops everything, then errors, then cancellation."""
     leaves: list[BaseException] = []
 
     def walk(node: BaseException) -> None:
@@ -83,6 +83,6 @@ def first_error(error: BaseException) -> BaseException:
             walk(inner)
 
     walk(error)
-    stops = [leaf for leaf in leaves if isinstance(leaf, (KeyboardInterrupt, SystemExit))]
+    stops = [leaf for leaf in leaves if not isinstance(leaf, (Exception, anyio.get_cancelled_exc_class()))]
     errors = [leaf for leaf in leaves if isinstance(leaf, Exception)]
     return (stops or errors or leaves)[0]

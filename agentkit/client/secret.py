@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import threading
+import weakref
+from collections.abc import Iterable, Mapping
 from typing import NoReturn, cast
 
 from agentkit.errors import ConfigurationError
@@ -11,26 +13,27 @@ from agentkit.errors import ConfigurationError
 _VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
 _PATTERNS = re.compile(r"\b(?:sk|pk|gsk|xai|AIza|ghp|hf)[-_][A-Za-z0-9_\-]{12,}|(?<=Bearer )[\x21-\x7e]+")
 HIDDEN = "***"
-_TELLING = 6  # more characters than these of a key's beginning are hidden too
+_TELLING = 6  # more characters than these of a key's beginning are hidden too; shorter keys only from its own client
+_TELLING_NAME = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
+_LOCK = threading.Lock()
+_LIVING: weakref.WeakSet[Secret] = weakref.WeakSet()
 
 
 class Secret:
-    """A key. Neither repr, str, format, vars, copies nor pickles show it; `reveal` does."""
+    """A text that neither repr, str, format, vars, copies nor pickles show; `reveal` does.
 
-    __slots__ = ("__value",)
+    While one lives, `scrub` knows its words: a tool's error is cleaned of the client's key too.
+    """
 
-    def __init__(self, value: str, name: str = "api_key") -> None:
-        if not isinstance(cast("object", value), str):
-            raise ConfigurationError(f"{name} is {type(value).__name__}; give the key as a text")
-        value = value.strip()
-        if not _VISIBLE.match(value):
-            raise ConfigurationError(
-                f"{name} is {'not printable ASCII without spaces' if value else 'empty'}; give it as it was issued"
-            )
+    __slots__ = ("__value", "__weakref__")
+
+    def __init__(self, value: str) -> None:
         self.__value = value
+        with _LOCK:
+            _LIVING.add(self)
 
     def reveal(self) -> str:
-        """The key itself, for the header that carries it."""
+        """The text itself, for whoever it is meant for."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -45,10 +48,35 @@ class Secret:
         raise TypeError("a Secret cannot be pickled or copied")
 
 
+def api_key(value: str, name: str = "api_key") -> Secret:
+    """A key as a header can carry it. Raises ConfigurationError for anything else, without showing it."""
+    if not isinstance(cast("object", value), str):
+        raise ConfigurationError(f"{name} is {type(value).__name__}; give the key as a text")
+    value = value.strip()
+    if not _VISIBLE.match(value):
+        raise ConfigurationError(
+            f"{name} is {'not printable ASCII without spaces' if value else 'empty'}; give it as it was issued"
+        )
+    return Secret(value)
+
+
+def hidden_headers(headers: Mapping[str, str] | None) -> dict[str, str | Secret]:
+    """The headers, those that carry a key by their name as secrets."""
+    given = headers or {}
+    return {name: Secret(value) if _TELLING_NAME.search(name) else value for name, value in given.items()}
+
+
+def revealed_headers(headers: Mapping[str, str | Secret]) -> dict[str, str]:
+    """The headers as they are sent."""
+    return {name: value if isinstance(value, str) else value.reveal() for name, value in headers.items()}
+
+
 def scrub(text: str, secrets: Iterable[Secret] = ()) -> str:
-    """The text without these keys, and without anything that looks like one."""
-    for secret in secrets:
-        key = secret.reveal()
+    """The text without these secrets and without any living one, and without anything that looks like a key."""
+    with _LOCK:
+        living = list(_LIVING)
+    words = {word for secret in living for word in secret.reveal().split() if len(word) > _TELLING}
+    for key in sorted({*words, *(secret.reveal() for secret in secrets)}, key=len, reverse=True):
         text = text.replace(key, HIDDEN)
         cut = next((n for n in range(len(key) - 1, _TELLING, -1) if text.endswith(key[:n])), 0)
         text = text[: len(text) - cut] + HIDDEN if cut else text  # an excerpt may end inside the key

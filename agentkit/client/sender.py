@@ -22,7 +22,7 @@ class Sender:
     def __init__(
         self,
         url: str,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str | Secret],
         key: Secret | None,
         connect: float,
         *,
@@ -31,7 +31,12 @@ class Sender:
         proxy: str | None,
         verify: bool,
     ) -> None:
-        self._url, self._headers, self._key, self._http = httpx.URL(url), headers, key, http
+        self._url, self._key, self._http = httpx.URL(url), key, http
+        self._headers = {name: value for name, value in headers.items() if isinstance(value, str)}
+        self._hidden = {name: value for name, value in headers.items() if not isinstance(value, str)}
+        head = httpx.Request("POST", self._url, headers=self._headers, stream=httpx.ByteStream(b"")).headers
+        self._head = [(b"host", self._url.netloc), *head.raw]
+        self._names = frozenset((*head, *map(str.lower, self._hidden)))
         self._extensions = {"timeout": httpx.Timeout(None, connect=connect).as_dict()}
         self._owned = http is None and isinstance(transport, str)
         self._transport = make_transport(transport, verify, proxy) if http is None else None
@@ -50,14 +55,21 @@ class Sender:
 
     async def send(self, content: bytes, added: Mapping[str, str] | None = None) -> Any:
         """The response, its body unread. Raises one of FAILURES."""
-        headers = {**added, **self._headers} if added else dict(self._headers)
-        if self._key is not None:  # put in as it leaves, so that no stored headers hold it
-            headers["authorization"] = f"Bearer {self._key.reveal()}"
+        # Keys are put in as a request leaves, so that no stored headers hold one.
+        keys = {name: value.reveal() for name, value in self._hidden.items()}
+        if self._key is not None:
+            keys["authorization"] = f"Bearer {self._key.reveal()}"
         if self._transport is None:
+            headers = {**(added or {}), **self._headers, **keys}
             request = self._http.build_request("POST", self._url, content=content, headers=headers)
             return await self._http.send(request, stream=True)
-        extensions = dict(self._extensions)
-        request = httpx.Request("POST", self._url, headers=headers, content=content, extensions=extensions)
+        head = [*self._head, (b"content-length", b"%d" % len(content))]
+        if added:
+            head += [(name.encode(), value.encode()) for name, value in added.items() if name not in self._names]
+        head += [(name.encode(), value.encode()) for name, value in keys.items()]
+        extensions, body = dict(self._extensions), httpx.ByteStream(content)
+        request = httpx.Request("POST", self._url, headers=head, stream=body, extensions=extensions)
+        request.read()
         return await self._transport.handle_async_request(request)
 
     async def aclose(self) -> None:

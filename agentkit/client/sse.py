@@ -35,12 +35,15 @@ class EventDecoder:
             self._begun = True
             buffer = buffer.removeprefix(b"\xef\xbb\xbf")
         events: list[bytes] = []
-        if b"\r" in buffer:
+        if b"\r" in buffer or self._data:
             self._buffer = self._any_ends(buffer, events)
         else:
-            *lines, self._buffer = buffer.split(b"\n")
-            for line in lines:
-                self._line(line, events)
+            *blocks, self._buffer = buffer.split(b"\n\n")
+            for block in blocks:
+                if block[:6] == b"data: " and b"\n" not in block and 6 < len(block) <= self._max:
+                    events.append(block[6:])
+                else:
+                    self._lines(block, events)
         if len(self._buffer) + self._size > self._max:
             raise ProtocolError(f"an event of the stream is longer than {self._max} bytes")
         return events
@@ -49,10 +52,14 @@ class EventDecoder:
         """The stream is over: what is left counts as if its lines had ended."""
         events: list[bytes] = []
         rest, self._buffer = self._buffer.rstrip(b"\r\n"), b""
-        if rest:
-            self._line(rest, events)
-        self._line(b"", events)
+        self._lines(rest, events)
         return events
+
+    def _lines(self, block: bytes, events: list[bytes]) -> None:
+        """Lines that a blank one ended."""
+        for line in _LINE_END.split(block):
+            self._line(line, events)
+        self._line(b"", events)
 
     def _any_ends(self, buffer: bytes, events: list[bytes]) -> bytes:
         start = 0
@@ -70,9 +77,9 @@ class EventDecoder:
                 self._data, self._size = [], 0
                 if data:
                     events.append(data)
-        elif line.startswith(b"data:"):
+        elif line.startswith(b"data:") or line == b"data":
             value = line[6:] if line.startswith(b"data: ") else line[5:]
-            self._size += len(value)
+            self._size += len(value) + bool(self._data)  # and the line end before it: empty lines count too
             if self._size > self._max:
                 raise ProtocolError(f"an event of the stream is longer than {self._max} bytes")
             self._data.append(value)

@@ -90,6 +90,6 @@ def make_transport(transport: Transport, verify: bool | ssl.SSLContext, proxy: s
         module = importlib.import_module("httpx_aiohttp")
     except ImportError:
         raise ConfigurationError("transport='aiohttp' needs the extra `fast`: pip install -e '.[fast]'") from None
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    limits = httpx.Limits(max_connections=0)  # aiohttp's word for no limit; with None it opens 100 connections
     made: httpx.AsyncBaseTransport = module.AiohttpTransport(verify=ssl_context(verify), limits=limits, proxy=proxy)
     return made

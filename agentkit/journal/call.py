@@ -36,6 +36,23 @@ class Call:
     child: RunState | None = None
     _message: ToolMessage | None = None
 
+    def copy(self) -> Call:
+        """The same call, to be changed: dataclasses.replace takes five times as long, twice a turn."""
+        return Call(
+            self.ref,
+            self.id,
+            self.name,
+            self.text,
+            self.agent,
+            self.type,
+            self.admitted,
+            self.attempt,
+            self.decision,
+            self.result,
+            self.child,
+            self._message,
+        )
+
     @property
     def phase(self) -> Phase:
         """How far the call is: a function of its entries alone."""
@@ -47,7 +64,7 @@ class Call:
         verdict = decision.verdict if decision else ""
         if verdict in ("deny", "tell_model"):
             return "done"
-        if self.attempt and admitted.effect == "write" and not admitted.nested and verdict != "retry":
+        if self._may_have_run and verdict != "retry":
             return "unknown"
         if admitted.wants == "external":
             return "external"
@@ -71,9 +88,15 @@ class Call:
         if verdict == "deny":
             reason = self.decision.reason if self.decision else ""
             return f"denied: {reason}" if reason else "denied: the call was not approved"
-        if verdict == "tell_model" or self.phase == "unknown":
+        if verdict == "tell_model" or self._may_have_run:
             return "unknown: the call was started, and its outcome was never recorded"
         return "cancelled: the call did not run"
+
+    @property
+    def _may_have_run(self) -> bool:
+        """Whether a write was started, and how that ended is not known."""
+        admitted = self.admitted
+        return self.attempt > 0 and admitted is not None and admitted.effect == "write" and not admitted.nested
 
     @property
     def failed(self) -> bool:

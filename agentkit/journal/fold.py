@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agentkit.chat import Message, Usage, UserMessage, sendable
@@ -92,7 +91,9 @@ def _change(state: RunState, ref: str, **changes: Any) -> Call:
     call = state.calls.get(ref)
     if call is None:
         raise ConfigurationError(f"no open call {ref!r}; open calls: {', '.join(state.calls) or 'none'}")
-    changed = replace(call, **changes)
+    changed = call.copy()
+    for name, value in changes.items():
+        setattr(changed, name, value)
     state.calls = {**state.calls, ref: changed}
     return changed
 

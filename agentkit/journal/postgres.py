@@ -15,7 +15,7 @@ import anyio.to_thread
 from agentkit.errors import ConfigurationError, StoreError
 
 from .session import Session
-from .store import conflict, still_owned
+from .store import conflict, given_back, still_owned
 
 if TYPE_CHECKING:
     import psycopg
@@ -47,7 +47,7 @@ class PostgresStore:
     """
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+        self._connected: Callable[[bool], Connection] = lambda autocommit: _connected(dsn, autocommit)  # hides it
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
         self._lock = threading.Lock()
         self._free: list[Connection] = []
@@ -91,7 +91,7 @@ class PostgresStore:
             yield
         finally:
             if mine:
-                with anyio.CancelScope(shield=True):
+                with anyio.CancelScope(shield=True), given_back(journal):
                     await anyio.to_thread.run_sync(self._guarded, lambda: self._disown(journal))
 
     def _own(self, journal: str, take_over: bool) -> bool:
@@ -159,7 +159,7 @@ class PostgresStore:
             raise StoreError(f"PostgreSQL: {type(error).__name__}: {str(error).strip()}") from None
 
     def _connect(self, *, autocommit: bool = False) -> Connection:
-        connection = _connected(self._dsn, autocommit)
+        connection = self._connected(autocommit)
         try:
             if not self._made:
                 _prepare(connection)
@@ -197,6 +197,10 @@ def _connected(dsn: str, autocommit: bool) -> Connection:
         import psycopg
     except ImportError:
         raise ConfigurationError("PostgresStore needs the extra `postgres`: pip install -e '.[postgres]'") from None
+    try:
+        psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:  # whose text repeats pieces of what may be a password
+        raise ConfigurationError("PostgresStore: the dsn is none; give 'postgresql://user@host/database'") from None
     return psycopg.connect(dsn, autocommit=autocommit)
 
 

@@ -19,7 +19,7 @@ from agentkit.errors import StoreError
 
 from .owner import Owner, forget, new_owner
 from .session import Session
-from .store import conflict, still_owned
+from .store import conflict, given_back, still_owned
 
 T = TypeVar("T")
 VERSION = 2  # of the tables; 1 had no times of entries
@@ -92,7 +92,7 @@ class SQLiteStore:
             try:
                 yield
             finally:
-                with anyio.CancelScope(shield=True):
+                with anyio.CancelScope(shield=True), given_back(journal):
                     await self._do(lambda connection: _disown(connection, journal, owner))
         finally:
             forget(owner)
@@ -115,9 +115,7 @@ class SQLiteStore:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(
-                self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False
-            )
+            connection = self._connected()
             try:
                 _prepare(connection, self.path)
             except BaseException:
@@ -126,6 +124,11 @@ class SQLiteStore:
             self._connection = connection
             self._closer = weakref.finalize(self, connection.close)
         return self._connection
+
+    def _connected(self, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False, factory=kind
+        )
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""

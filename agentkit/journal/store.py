@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+import logging
+from collections.abc import Generator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Protocol, runtime_checkable
 
-from agentkit.errors import SessionConflict
+from agentkit.errors import SessionConflict, StoreError
+
+log = logging.getLogger("agentkit")
 
 
 class Store(Protocol):
@@ -58,3 +61,12 @@ def still_owned(journal: str, owner: str) -> SessionConflict:
         f"session {journal!r} is in the hands of a run that lives ({owner}): wait for its end, or, if its machine is "
         "lost, run with take_over=True"
     )
+
+
+@contextmanager
+def given_back(journal: str) -> Generator[None]:
+    """Around the end of an ownership: when it fails, what the run did is written all the same, so it is no error."""
+    try:
+        yield
+    except StoreError as error:
+        log.warning("session %r may look owned until this process ends: %s", journal, error)

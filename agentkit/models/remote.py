@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -12,6 +13,9 @@ from urllib.parse import urlsplit
 from agentkit.chat import ChatCompletion, ChatRequest, OnChunk
 from agentkit.client import ChatClient, Timeout, checked_base_url, is_private
 from agentkit.client.client import OPENAI, check_patience
+from agentkit.client.pace import Pacing
+from agentkit.client.secret import Secret, hidden_headers, revealed_headers
+from agentkit.client.secret import api_key as checked_key
 from agentkit.errors import BadRequest, ConfigurationError, ContextOverflow, refuse_other_signature
 
 from .model import Model
@@ -29,6 +33,7 @@ class RemoteModel:
     and OPENAI_API_KEY; each key goes to its own address alone. A missing key is a ConfigurationError at the first
     request, except for local endpoints.
     `async with model:` keeps connections; without it they live as long as a run.
+    max_concurrency, requests_per_minute, tokens_per_minute: see ChatClient, which all runs of the model share.
     """
 
     def __init__(
@@ -45,15 +50,21 @@ class RemoteModel:
         client: ChatClient | None = None,
         profile: Profile | None = None,
         transport: Transport = "stack",
+        max_concurrency: int | None = None,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
     ) -> None:
         if not isinstance(cast("object", name), str) or not name.strip():
             raise ConfigurationError("a model needs a name, e.g. RemoteModel('gpt-5')")
         check_patience(timeout, retries)
         self.name = name
-        self._given = (base_url, api_key)
-        self._headers, self._timeout, self._retries = headers, timeout, retries
-        self._proxy, self._trust_env = proxy, trust_env
+        self._base_url, self._key = base_url, checked_key(api_key) if api_key is not None else None
+        self._headers, self._timeout, self._retries = hidden_headers(headers), timeout, retries
+        self._proxy, self._trust_env = Secret(proxy) if proxy is not None else None, trust_env
         self._transport: Transport = transport
+        self._pacing = Pacing(max_concurrency, requests_per_minute, tokens_per_minute)
+        if client is not None and self._pacing != Pacing():
+            raise ConfigurationError("client= has limits of its own: give max_concurrency= and the like to ChatClient")
         self._client = client
         self._profile = profile
         if client is None and base_url is not None:
@@ -76,16 +87,18 @@ class RemoteModel:
 
     def _connect(self) -> ChatClient:
         if self._client is None:
-            base_url, api_key = _endpoint(self.name, *self._given)
+            key = self._key.reveal() if self._key is not None else None
+            base_url, api_key = _endpoint(self.name, self._base_url, key)
             self._client = ChatClient(
                 base_url,
                 api_key,
                 transport=self._transport,
-                headers=self._headers,
+                headers=revealed_headers(self._headers),
                 timeout=self._timeout,
                 retries=self._retries,
-                proxy=self._proxy,
+                proxy=self._proxy.reveal() if self._proxy is not None else None,
                 trust_env=self._trust_env,
+                **asdict(self._pacing),
             )
         return self._client
 

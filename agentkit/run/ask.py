@@ -43,6 +43,7 @@ from .run import Run
 from .spec import AgentSpec
 
 log = logging.getLogger("agentkit")
+MAX_TEMPLATES = 64  # sets of tools, as they come and go
 _CALL_AS_TEXT = re.compile(r"<tool_call>|\[TOOL_CALLS\]|<\|tool_call")  # Q22
 
 
@@ -212,6 +213,8 @@ async def request_for(run: Run, conclude: bool) -> ChatRequest:
             settings,
             spec.output.format if spec.output is not None else None,
         )
+        if len(spec.templates) >= MAX_TEMPLATES:
+            spec.templates.clear()
         spec.templates[key] = template
     return template.with_messages(messages)
 
@@ -220,7 +223,8 @@ async def _offered(run: Run, spec: AgentSpec) -> tuple[str, ...]:
     if all(tool.when is None for tool in spec.by_name.values()):
         return tuple(spec.by_name)
     context = run.context()
-    return tuple([name for name, tool in spec.by_name.items() if await tool.offered(context)])
+    places = {name: await tool.offered(context) for name, tool in spec.by_name.items()}
+    return tuple(sorted(filter(places.__getitem__, places), key=places.__getitem__))
 
 
 def _settings(spec: AgentSpec, conclude: bool, forced: bool, tools: bool) -> Settings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import time
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import anyio
@@ -13,6 +13,7 @@ from agentkit.journal import Admitted, AgentChanged, Call, Decision, Result
 from agentkit.tools import Arguments, Tool
 
 from . import events
+from .clock import wall_clock
 from .events import ToolFinished, ToolUse
 from .group import plain_group
 from .nested import team_of
@@ -63,7 +64,7 @@ async def _admit(run: Run, call: Call) -> Admitted | Result:
     if call.type != "function":
         return Result(call.ref, "invalid", f"calls of type {call.type!r} cannot be run; call a function")
     if tool is None:
-        return Result(call.ref, "invalid", _no_such_tool(call.name, list(spec.by_name)))
+        return Result(call.ref, "invalid", _no_such_tool(call.name, spec.by_name))
     context = run.context(ToolUse(call.ref, tool.name, call.arguments))
     try:
         if not await tool.offered(context):
@@ -85,14 +86,15 @@ async def _admit(run: Run, call: Call) -> Admitted | Result:
     digest = tool.digest if wants else ""
     expires = call.admitted.expires if call.admitted is not None else None  # an edit gains no time
     if expires is None and wants == "approval" and tool.expires is not None:
-        expires = time.time() + tool.expires
+        expires = wall_clock.get()() + tool.expires
     return Admitted(
         call.ref, arguments.json, tool.effect, digest, wants, nested, arguments.repairs, expires, tool.untrusted
     )
 
 
-def _no_such_tool(name: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(name, names, 1)
+def _no_such_tool(name: str, tools: Mapping[str, Tool[..., Any]]) -> str:
+    near = difflib.get_close_matches(name, list(tools), 1)
+    names = [name for name, tool in tools.items() if tool.when is None]  # the others may be hidden, and many
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"there is no tool {name!r}.{hint} The tools are: {', '.join(names) or 'none'}"
 
@@ -107,7 +109,7 @@ async def _still_valid(run: Run, call: Call) -> bool:
     problem: Result | None = None
     if tool is None or admitted is None:
         problem = Result(call.ref, "error", f"the tool {call.name!r} is gone")
-    elif admitted.expires is not None and not call.attempt and time.time() > admitted.expires:
+    elif admitted.expires is not None and not call.attempt and wall_clock.get()() > admitted.expires:
         problem = Result(call.ref, "denied", "denied: the approval came too late")
     elif admitted.digest and tool.digest != admitted.digest:
         problem = Result(call.ref, "denied", "denied: the tool changed after the call was approved")
@@ -126,7 +128,7 @@ async def _still_valid(run: Run, call: Call) -> bool:
 
 def _chains(run: Run, ready: list[Call]) -> list[list[Call]]:
     """Calls of equal lock text form one chain, in call order, and hand-overs one; every other call is its own."""
-    if len(ready) > 1 and run.spec.settings.parallel_tool_calls is False:
+    if len(ready) == 1 or (ready and run.spec.settings.parallel_tool_calls is False):
         return [ready]
     chains: dict[str, list[Call]] = {}
     for call in ready:

@@ -13,11 +13,26 @@ from agentkit.chat.wire import Wire, configuration_error
 from agentkit.errors import ConfigurationError
 from agentkit.journal import Input, Resumed, RunState, Session, mended
 
+from .spec import Team
+
 RunInput = str | Sequence[Part] | Sequence[Message] | Sequence[dict[str, Any]] | RunState | None
 
 
-async def begin(given: RunInput, session: Any, agent: str) -> RunState:
+async def begin(given: RunInput, session: Any, team: Team) -> RunState:
     """The state a run starts from. Raises ConfigurationError for an input that cannot be one."""
+    state = await _begun(given, session, team.first.name)
+    if not state.run_id:
+        raise ConfigurationError("there is no run to go on with: the session or state is empty; give an input")
+    if state.agent not in team.specs:
+        known = ", ".join(map(repr, team.specs))
+        raise ConfigurationError(
+            f"the run is in the hands of agent {state.agent!r}, and this team has {known}: go on with its own agent, "
+            f"or give this one name={state.agent!r}"
+        )
+    return state
+
+
+async def _begun(given: RunInput, session: Any, agent: str) -> RunState:
     if session is not None and not isinstance(session, Session):
         remedy = f"store.session({session!r})" if isinstance(session, str) else "store.session('a name')"
         raise ConfigurationError(f"session={session!r} is no session; give Session(), or {remedy}")

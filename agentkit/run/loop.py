@@ -79,7 +79,7 @@ async def _written(run: Run) -> RunResult[Any]:
             await stack.enter_async_context(store.hold(journal.state.journal, take_over=run.shared.take_over))
         try:
             await journal.commit()
-            await _hold(stack, run.team)
+            run.team = await run.team.hold(stack)
             return await _timed(run)
         finally:
             if journal.broken is None:
@@ -92,12 +92,6 @@ def _committed(result: RunResult[Any], state: RunState) -> RunResult[Any]:
     return RunResult(
         result.status, state, result.completions, result.abandoned, value=result.value, wrapped=result.wrapped
     )
-
-
-async def _hold(stack: AsyncExitStack, team: Team) -> None:
-    """Keep the models' connections open until the run ends."""
-    for model in team.closable:
-        await stack.enter_async_context(model)
 
 
 async def _timed(run: Run) -> RunResult[Any]:
@@ -164,7 +158,7 @@ async def run_child(parent: Run, call: Call, team: Team, arguments: Arguments) -
         child.record(Input(uuid.uuid4().hex, team.first.name, (message,)))
     try:
         async with AsyncExitStack() as stack:
-            await _hold(stack, team)
+            child.team = await team.hold(stack)
             result = await _layered(child, advance, use)
     except LimitReached:
         raise

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import sniffio
 
+from agentkit.client import scrub
 from agentkit.errors import GuardrailTripped, LimitReached, SessionConflict, StoreError, ToolError
 from agentkit.journal import Result, Started, Status, idempotency_key
 from agentkit.tools import Arguments, HandOver, Tool, render_result
@@ -17,6 +18,7 @@ from agentkit.tools import Arguments, HandOver, Tool, render_result
 from .around import ToolRun, onion
 from .events import ToolStarted, ToolUse
 from .run import Run
+from .stopped import Stopped
 
 MAX_ERROR = 2048  # characters of an exception that the model reads
 
@@ -60,9 +62,15 @@ class _Performance:
         self.began = True
         return await tool.call(tool_run.arguments, tool_run.context)
 
-    def interrupted(self) -> Outcome:
-        """The outcome when the call is cut off from outside."""
-        if not self.began:
+    def cut_off(self) -> None:
+        """Write down the outcome of a call that is cut off from outside, or ends the run."""
+        if self.began and self.tool.threaded:
+            self.run.shared.abandoned.append(self.ref)
+        if self.ref in self.run.state.calls:
+            self.run.record(self._interrupted().entry(self.ref))
+
+    def _interrupted(self) -> Outcome:
+        if not self.began and self.attempt == 1:
             return Outcome("cancelled", "cancelled: the call did not run")
         if self.tool.effect == "write":
             return Outcome("unknown", "unknown: the call was cut off while it ran; it may have taken effect")
@@ -76,7 +84,7 @@ class _Performance:
 
 
 async def perform(run: Run, tool: Tool[..., Any], arguments: Arguments, ref: str) -> Outcome:
-    """Run one admitted call. Raises only for outside cancellation, a lost journal, KeyboardInterrupt, SystemExit."""
+    """Run one admitted call. Raises only for outside cancellation, a lost journal, and Stopped."""
     performance = _Performance(run, tool, arguments, ref)
     use = ToolUse(ref, tool.name, arguments.json)
     await run.tell(ToolStarted(use))
@@ -94,17 +102,17 @@ async def perform(run: Run, tool: Tool[..., Any], arguments: Arguments, ref: str
     except (SessionConflict, StoreError, LimitReached, GuardrailTripped):
         raise
     except ToolError as error:
-        return Outcome("error", str(error)[:MAX_ERROR] or "the tool reported an error")
+        return Outcome("error", scrub(str(error))[:MAX_ERROR] or "the tool reported an error")
     except Exception as error:
         return Outcome("error", _error_text(error))
     except BaseException as error:
-        if isinstance(error, (KeyboardInterrupt, SystemExit)) or _from_outside(error):
-            if performance.began and tool.threaded:
-                run.shared.abandoned.append(ref)
-            if ref in run.state.calls:
-                run.record(performance.interrupted().entry(ref))
-            raise
-        return Outcome("error", f"the tool stopped itself with {type(error).__name__}")
+        stops = isinstance(error, (KeyboardInterrupt, SystemExit))
+        if not stops and not _from_outside(error):
+            return Outcome("error", f"the tool stopped itself with {type(error).__name__}")
+        performance.cut_off()
+        if stops:
+            raise Stopped(error) from None
+        raise
 
 
 def _outcome(value: object, tool: Tool[..., Any]) -> Outcome:
@@ -119,7 +127,7 @@ def _error_text(error: Exception) -> str:
         text = str(error)
     except Exception:  # a broken __str__ must not hide that the tool failed
         text = ""
-    return f"{type(error).__name__}: {text}"[:MAX_ERROR]
+    return f"{type(error).__name__}: {scrub(text)}"[:MAX_ERROR]  # libraries put keys into what they raise
 
 
 def _from_outside(error: BaseException) -> bool:

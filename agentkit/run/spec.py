@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from agentkit.chat import ChatRequest, Choice, Json, Message, Settings
 from agentkit.errors import ConfigurationError, refuse_other_signature
 from agentkit.models import Model
-from agentkit.tools import Context, HandOver, SchemaValidator, Tool
+from agentkit.tools import Context, HandOver, SchemaValidator, Tool, ToolSource
 
 from .around import Middleware
 from .limits import Limits
@@ -77,6 +77,7 @@ class AgentSpec:
     middleware: tuple[Middleware, ...] = ()
     early_start: bool | None = None
     choose: Choose = "first"
+    sources: tuple[ToolSource, ...] = ()
 
     @cached_property
     def output(self) -> Output | None:
@@ -92,6 +93,22 @@ class AgentSpec:
     def ways(self) -> tuple[Handoff, ...]:
         """How it can hand over."""
         return tuple(self.handoffs() if callable(self.handoffs) else self.handoffs)
+
+    @cached_property
+    def _opened(self) -> dict[tuple[Tool[..., Any], ...], AgentSpec]:
+        return {}
+
+    async def opened(self) -> AgentSpec:
+        """This agent with the tools that its open sources have now: the same spec again while they are the same."""
+        if not self.sources:
+            return self
+        tools = self.tools
+        for source in self.sources:
+            tools += await source.tools()
+        if tools not in self._opened:
+            self._opened.clear()
+            self._opened[tools] = replace(self, tools=tools, sources=())
+        return self._opened[tools]
 
     @cached_property
     def targets(self) -> tuple[AgentSpec, ...]:
@@ -151,10 +168,14 @@ class Team:
 
     first: AgentSpec
     limits: Limits
+    opened: dict[str, AgentSpec] = field(default_factory=dict[str, AgentSpec])
+    """The agents with the tools of their sources, while a run goes on."""
 
     @cached_property
     def specs(self) -> dict[str, AgentSpec]:
         """Agent by name. Raises ConfigurationError when two share one."""
+        if self.opened:
+            return self.opened
         found: dict[str, AgentSpec] = {}
         todo = [self.first]
         while todo:
@@ -170,6 +191,19 @@ class Team:
         """The models that keep connections while they are held open."""
         models = (spec.model for spec in self.specs.values())
         return tuple(model for model in models if isinstance(model, AbstractAsyncContextManager))
+
+    @cached_property
+    def sources(self) -> tuple[ToolSource, ...]:
+        """Where further tools of its agents come from."""
+        return tuple(source for spec in self.specs.values() for source in spec.sources)
+
+    async def hold(self, stack: AsyncExitStack) -> Team:
+        """Keep models and sources open until the stack is left; the team with the tools that are there now."""
+        for held in (*self.closable, *self.sources):
+            await stack.enter_async_context(held)
+        if not self.sources:
+            return self
+        return replace(self, opened={name: await spec.opened() for name, spec in self.specs.items()})
 
     def with_limits(self, limits: Limits | None) -> Team:
         """The same team under other limits."""

@@ -17,6 +17,7 @@ from .events import Event, TextDelta
 from .loop import execute
 from .result import RunResult
 from .run import Emit, Run
+from .stopped import outside_the_run
 
 Out = TypeVar("Out", covariant=True)
 
@@ -65,7 +66,8 @@ class RunStream(Feed[Event], Generic[Out]):
     async def _tell_events(self, tell: Emit) -> None:
         try:
             self._run = await self._prepare(tell)
-            self._result = await execute(self._run)
+            with outside_the_run():
+                self._result = await execute(self._run)
         except Exception as error:
             self._error = error
             raise
@@ -108,9 +110,18 @@ class SyncRunStream(Generic[Out]):
         if self._portal is None:
             raise ConfigurationError("use `with agent.stream_sync(...) as run:` and iterate inside the block")
         try:
-            return self._portal.call(self._stream.__anext__)
+            event = self._portal.call(self._next)
         except StopAsyncIteration:
             raise StopIteration from None
+        if isinstance(event, BaseException):
+            raise event
+        return event
+
+    async def _next(self) -> Event | BaseException:
+        try:
+            return await self._stream.__anext__()
+        except (KeyboardInterrupt, SystemExit) as error:  # raised here, it would end the helper thread's loop
+            return error
 
     def __enter__(self) -> SyncRunStream[Out]:
         if self._entered is not None:

@@ -25,13 +25,14 @@ from .turn import prepared
 
 
 class Decided(BaseModel):
-    """What somebody says of one call. arguments: edited ones, of an approval. result: of an answer."""
+    """What somebody says of one call, as RunState's verbs take it. result: of an answer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     call: str
     verdict: Literal["approve", "deny", "retry", "answer"]
     arguments: dict[str, Any] | None = None
+    always: bool | dict[str, Any] = False
     reason: str = ""
     result: Any = None
 
@@ -39,7 +40,7 @@ class Decided(BaseModel):
         """The state with this decision. Raises ConfigurationError when the call does not wait for it."""
         match self.verdict:
             case "approve":
-                return state.approve(self.call, self.arguments)
+                return state.approve(self.call, self.arguments, always=self.always)
             case "deny":
                 return state.deny(self.call, self.reason)
             case "retry":

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 from starlette.requests import Request
 
 from agentkit.agent import Agent
-from agentkit.client.secret import Secret
+from agentkit.client.secret import Secret, api_key
 from agentkit.errors import ConfigurationError
 from agentkit.journal import MemoryStore, Session, Store
 from agentkit.models import OfflineModel, RemoteModel
@@ -52,7 +52,7 @@ class Service:
         """A service out of what a user gives. Raises ConfigurationError for what cannot be served."""
         if isinstance(keys, str):
             raise ConfigurationError("keys= is one text; give a list of keys: keys=[...]")
-        secrets = tuple(Secret(key, "keys") for key in keys)
+        secrets = tuple(api_key(key, "keys") for key in keys)
         named = _by_name(agents)
         lacking = next((name for name, agent in named.items() if agent.spec.deps_type is not None), None)
         if lacking is not None and options.get("deps") is None:

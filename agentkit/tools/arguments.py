@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,9 +9,10 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from agentkit.chat import Json, is_json, is_list
-from agentkit.errors import ConfigurationError, ToolError
+from agentkit.chat import Json
+from agentkit.errors import ToolError
 
+from .compiled import compiled
 from .json_text import MAX_ARGUMENTS, parsed_object
 from .shape import boolean_for_number, has_numbers, mended
 
@@ -108,7 +108,10 @@ class SchemaValidator:
         return self._compiled
 
     def values(self, data: Json, booleans: bool) -> Mapping[str, Any]:
-        errors = sorted(self.compile().iter_errors(data), key=lambda error: str(error.path))
+        try:
+            errors = sorted(self.compile().iter_errors(data), key=lambda error: str(error.path))
+        except Exception as error:  # references without end, numbers without bound
+            raise ToolError(f"the arguments cannot be checked: {type(error).__name__}") from None
         if errors:
             raise ToolError("\n".join(_schema_line(error) for error in errors[:20]))
         return data
@@ -117,46 +120,3 @@ class SchemaValidator:
 def _schema_line(error: Any) -> str:
     where = ".".join(str(part) for part in error.absolute_path) or "arguments"
     return f"{where}: {str(error.message)[:200]}"
-
-
-def compiled(schema: Json, where: str) -> Any:
-    """A compiled validator of a schema. Raises ConfigurationError for one that is not valid or refers elsewhere."""
-    import jsonschema
-
-    _refuse_remote(schema, where)
-    try:
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise ConfigurationError(f"{where}: the parameters are not a JSON Schema: {error.message[:200]}") from None
-    extend: Any = importlib.import_module("jsonschema.validators").extend  # its stub leaves types open
-    linear: Any = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
-    return linear(schema)
-
-
-def _refuse_remote(node: Any, where: str) -> None:
-    if is_json(node):
-        reference = node.get("$ref")
-        if isinstance(reference, str) and not reference.startswith("#"):
-            raise ConfigurationError(f"{where}: $ref {reference!r} points outside the schema; inline what it means")
-        for value in node.values():
-            _refuse_remote(value, where)
-    elif is_list(node):
-        for value in node:
-            _refuse_remote(value, where)
-
-
-def _pattern(validator: Any, pattern: str, instance: Any, schema: Json) -> Any:
-    import jsonschema
-    from pydantic_core import SchemaValidator as CoreValidator
-    from pydantic_core import core_schema
-
-    if not isinstance(instance, str):
-        return
-    try:
-        matcher = CoreValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
-        fits = matcher.isinstance_python(instance)
-    except Exception as error:  # a pattern that the linear engine has no words for
-        yield jsonschema.ValidationError(f"the pattern {pattern!r} cannot be checked: {str(error)[:100]}")
-        return
-    if not fits:
-        yield jsonschema.ValidationError(f"{instance[:80]!r} does not match {pattern!r}")

@@ -9,11 +9,12 @@ from typing import Any
 
 from agentkit.errors import ConfigurationError
 
+from .source import ToolSource
 from .tool import Tool, made
 
 
 def tools_of(things: Iterable[object]) -> tuple[Tool[..., Any], ...]:
-    """Tools of functions, tools, bound methods and objects with decorated methods.
+    """Tools of functions, tools, bound methods and objects with decorated methods; sources are left to the run.
 
     Raises ConfigurationError when two have one name (S18).
     """
@@ -34,6 +35,8 @@ def tools_of(things: Iterable[object]) -> tuple[Tool[..., Any], ...]:
 def _tools_in(thing: object) -> list[Tool[..., Any]]:
     if isinstance(thing, Tool):
         return [thing]
+    if isinstance(thing, ToolSource) and not inspect.isclass(thing):
+        return []
     function: Any = thing
     if inspect.isroutine(thing) or isinstance(thing, functools.partial):
         return [made(function, {}, {})]

@@ -10,6 +10,7 @@ from agentkit.chat import Json, is_json, is_list
 
 _NUMBERS = frozenset({"integer", "number"})
 _NESTED = frozenset({"object", "array", "null"})
+_FOLLOWED = 16  # references and alternatives, one inside the other
 
 
 def has_numbers(schema: Any) -> bool:
@@ -86,8 +87,14 @@ def _mended_object(value: Json, schema: Json, root: Json, repairs: list[str], pa
 
 
 def _takes_null(schema: Json, root: Json) -> bool:
-    kinds = [_kinds(branch) for branch in _branches(schema, root)]
-    return any("null" in some or not some for some in kinds)
+    return any(_is_null(branch) for branch in _branches(schema, root))
+
+
+def _is_null(branch: Json) -> bool:
+    if "enum" in branch:
+        return None in branch["enum"]
+    kinds = _kinds(branch)
+    return branch.get("const", False) is None or "null" in kinds or not (kinds or "const" in branch)
 
 
 def _read(text: str) -> Any:
@@ -102,18 +109,21 @@ def _kind(value: Any) -> str | None:
     return "object" if is_json(value) else "array" if is_list(value) else None
 
 
-def _branches(schema: Json, root: Json) -> list[Json]:
-    """The schema's alternatives, references followed."""
-    while "$ref" in schema:
-        schema = root.get("$defs", {}).get(schema["$ref"].rsplit("/", 1)[-1], {})
-    alternatives = schema.get("anyOf") or schema.get("oneOf")
-    if alternatives is None:
+def _branches(schema: Any, root: Json, depth: int = 0) -> list[Json]:
+    """The schema's alternatives, references followed; one of anything where that has no end."""
+    if not is_json(schema) or depth > _FOLLOWED:
+        return [{}]
+    if isinstance(reference := schema.get("$ref"), str):
+        place, _, name = reference.rpartition("/")
+        return _branches(root.get(place.removeprefix("#/"), {}).get(name, {}), root, depth + 1)
+    alternatives: Any = schema.get("anyOf") or schema.get("oneOf")
+    if not is_list(alternatives):
         return [schema]
-    return [branch for sub in alternatives for branch in _branches(sub, root)]
+    return [branch for sub in alternatives for branch in _branches(sub, root, depth + 1)]
 
 
 def _kinds(schema: Json) -> frozenset[str]:
-    kind = schema.get("type")
+    kind: Any = schema.get("type")
     return frozenset((kind,) if isinstance(kind, str) else kind or ())
 
 

@@ -23,6 +23,7 @@ from agentkit.journal import Effect
 
 from .arguments import Arguments, SchemaValidator, Validator, read_arguments
 from .context import Context
+from .dialect import normalised, plain_name
 from .docstring import described
 from .json_text import MAX_ARGUMENTS, refuse_duplicate_keys
 from .results import MAX_RESULT
@@ -73,6 +74,8 @@ class ToolOptions(SchemaOptions, total=False):
 class Tool(Generic[P, R]):
     """A function with its schema. Calling the tool calls the function; `validate` and `call` are the model's way in."""
 
+    when: Callable[[Context[Any]], int | Awaitable[int]] | None
+
     def __init__(
         self,
         function: Callable[..., Any] | None,
@@ -98,8 +101,7 @@ class Tool(Generic[P, R]):
     ) -> None:
         self.function = function
         self.given: ToolOptions | None = None  # the options it was decorated with
-        self.name, self.description = name, description
-        self.place = _place(function, name)
+        self.name, self.description, self.place = name, description, _place(function, name)
         self.context, self.deps_type = context, deps_type
         self.effect: Effect = effect
         self.approval, self.expires, self.timeout = approval, expires, timeout
@@ -185,6 +187,7 @@ class Tool(Generic[P, R]):
             raise ConfigurationError(f"tool {name!r}: {function!r} is no function; Tool.external has none")
         refuse_unknown_keywords("Tool.from_schema", options, tuple(SchemaOptions.__annotations__))
         schema, validator = _checked_schema(parameters, name)
+        name = plain_name(name)
         return Tool(function, name=name, description=description, parameters=schema, validator=validator, **options)
 
     @classmethod
@@ -194,6 +197,7 @@ class Tool(Generic[P, R]):
         """A tool that runs elsewhere: the run pauses with its calls until `state.answer(call, result)`."""
         refuse_unknown_keywords("Tool.external", options, tuple(SchemaOptions.__annotations__))
         schema, validator = _checked_schema(parameters, name)
+        name = plain_name(name)
         return Tool(None, name=name, description=description, parameters=schema, validator=validator, **options)
 
     @functools.cached_property
@@ -210,6 +214,11 @@ class Tool(Generic[P, R]):
     def schema(self) -> Json:
         """The wire object: {"type": "function", "function": {...}}."""
         return self.definition.to_json()
+
+    @property
+    def plain_parameters(self) -> Json:
+        """The parameters before they took the strict form: what may be left out is not required."""
+        return self._plain
 
     @functools.cached_property
     def digest(self) -> str:
@@ -245,12 +254,14 @@ class Tool(Generic[P, R]):
         answer = self.approval(ctx, **arguments.values)
         return bool(await answer if inspect.isawaitable(answer) else answer)
 
-    async def offered(self, ctx: Context[Any]) -> bool:
-        """Whether the model may see and call the tool now."""
+    async def offered(self, ctx: Context[Any]) -> int:
+        """Whether the model may see and call the tool now; 0 is no, and what has a higher number is offered later."""
         if self.when is None:
             return True
-        answer = self.when(ctx)
-        return bool(await answer if inspect.isawaitable(answer) else answer)
+        answer: object = self.when(ctx)
+        if inspect.isawaitable(answer):
+            answer = cast("object", await answer)
+        return answer if isinstance(answer, int) else bool(answer)
 
     def lock_key(self, arguments: Arguments) -> str | None:
         """The lock text of a call; None without a lock."""
@@ -317,12 +328,14 @@ def _place(function: Any, name: str) -> str:
 
 
 def _checked_schema(parameters: Json, name: str) -> tuple[Json, SchemaValidator]:
-    if not is_json(cast("object", parameters)) or parameters.get("type", "object") != "object":
+    if not is_json(cast("object", parameters)):
         raise ConfigurationError(f"tool {name!r}: the parameters must be a schema of type object")
-    schema: Json = {"type": "object", "properties": {}, **parameters}
+    schema = normalised(parameters, f"tool {name!r}")
+    if schema.get("type", "object") != "object":
+        raise ConfigurationError(f"tool {name!r}: the parameters must be a schema of type object")
     validator = SchemaValidator(schema, f"tool {name!r}")
     validator.compile()
-    return schema, validator
+    return {"type": "object", "properties": {}, **schema}, validator
 
 
 def made(function: Callable[..., Any], options: ToolOptions, names: Json) -> Tool[..., Any]:

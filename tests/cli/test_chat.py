@@ -37,6 +37,12 @@ def test_a_conversation_with_an_approval_a_cancelled_turn_and_several_lines(fold
     person.expect("refunded order 7.")
     person.expect("> ")
 
+    person.sendline("Refund order 8.")
+    person.expect(r"\[y\]es, \[a\]lways in this run")
+    person.sendintr()
+    person.expect("undecided")
+    person.expect("> ")
+
     person.sendline("Sleep long.")
     person.expect(r"sleep_long\(")
     person.sendintr()

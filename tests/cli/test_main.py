@@ -101,7 +101,7 @@ def test_the_version_is_that_of_the_distribution(tmp_path: Path) -> None:
         (["run", "keyless.py", "hi"], 2, "model 'gpt-5' has no API key for api.openai.com"),
         (["serve"], 2, "nothing is to be served: give a TARGET, or --model NAME"),
         (["trace", "desk.py"], 2, "desk.py is no trace file and no store"),
-        (["trace", "nope.db"], 2, "does not exist"),
+        (["trace", "nope.db"], 2, "there is no file 'nope.db'; give what --trace or --store wrote"),
         (["doctor"], 2, "Missing argument 'MODEL'"),
         (["doctor", "m", "--base-url", "127.0.0.1"], 2, "base_url"),
     ],

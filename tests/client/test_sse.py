@@ -96,3 +96,8 @@ def test_an_event_over_the_cap_is_an_error(raw: bytes, cut: int | None) -> None:
     with pytest.raises(ProtocolError, match="longer than 100 bytes"):
         for start in range(0, len(raw), cut or len(raw)):
             decoder.feed(raw[start : start + (cut or len(raw))])
+
+
+def test_an_event_over_the_cap_in_one_whole_piece_is_an_error_too() -> None:
+    with pytest.raises(ProtocolError, match="longer than 100 bytes"):
+        EventDecoder(max_event=100).feed(b"data: " + b"x" * 101 + b"\n\n")

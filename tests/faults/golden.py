@@ -6,10 +6,13 @@ Each effect is counted outside agentkit, under the key of the call that made it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from agentkit import Agent, Context, RunState, ScriptedModel, Tool, tool
+import anyio.lowlevel
+
+from agentkit import Agent, Context, RunResult, RunState, ScriptedModel, Session, Tool, tool
+from agentkit.testing import check_invariants
 
 SCRIPT: list[Any] = [
     [("pay", {"amount": 1}), ("look", {"what": "a"})],
@@ -48,13 +51,17 @@ def tools(effects: Effects) -> list[Tool[..., Any]]:
     @tool
     async def pay(ctx: Context[Any], amount: int) -> str:
         """Pay an amount."""
+        await anyio.lowlevel.checkpoint()
         effects.add("pay", ctx)
+        await anyio.lowlevel.checkpoint()
         return f"paid {amount}"
 
     @tool(effect="read")
     async def look(ctx: Context[Any], what: str) -> str:
         """Look something up."""
+        await anyio.lowlevel.checkpoint()
         effects.add("look", ctx)
+        await anyio.lowlevel.checkpoint()
         return f"saw {what}"
 
     @tool(thread=False)
@@ -66,7 +73,9 @@ def tools(effects: Effects) -> list[Tool[..., Any]]:
     @tool(approval=True)
     async def refund(ctx: Context[Any], amount: int) -> str:
         """Refund an amount."""
+        await anyio.lowlevel.checkpoint()
         effects.add("refund", ctx)
+        await anyio.lowlevel.checkpoint()
         return f"refunded {amount}"
 
     @tool
@@ -77,7 +86,9 @@ def tools(effects: Effects) -> list[Tool[..., Any]]:
     @tool(effect="idempotent")
     async def tag(ctx: Context[Any], name: str) -> str:
         """Set a tag."""
+        await anyio.lowlevel.checkpoint()
         effects.add("tag", ctx)
+        await anyio.lowlevel.checkpoint()
         return f"tagged {name}"
 
     return [pay, look, note, refund, fail, tag]
@@ -92,3 +103,29 @@ def decided(state: RunState) -> RunState:
     for call in state.waiting:
         state = state.approve(call) if call.why == "approval" else state.decide(call, tell_model=True)
     return state
+
+
+async def to_the_end(
+    run: Callable[[str | RunState | None, Session], Awaitable[RunResult[str]]], session: Session
+) -> RunState:
+    """Go on, deciding what waits, until the run is done: what an application does, and does again after a restart."""
+    state = await session.load()
+    result = await run(None if state.entries else "go", session)
+    for _ in range(10):
+        if result.status == "done":
+            break
+        check_invariants(result)
+        result = await run(decided(result.state), session)
+    assert result.status == "done"
+    return await session.load()
+
+
+def check_ended(state: RunState, effects: Effects) -> None:
+    """The run is over: no effect happened twice, and none that never happened is told as done."""
+    effects.check_at_most_once()
+    check_invariants(state)
+    assert state.final is not None
+    assert state.final.text == "done"
+    told = [str(m.content).partition(":")[0] for m in state.messages if m.role == "tool"]
+    missing = sum(EXPECTED.values()) - sum(effects.counted().values())
+    assert missing <= told.count("unknown") + told.count("cancelled"), "an effect that never happened was told as done"

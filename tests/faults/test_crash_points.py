@@ -2,68 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import pytest
 
-from agentkit import MemoryStore, RunState, Session
+from agentkit import MemoryStore, RunState, Session, SessionConflict
 from agentkit.journal import Result, Started
 from tests.invariants import check_invariants
 
+from .dying import Dying, crashing
 from .golden import EXPECTED, Effects, decided, golden_agent
 
 pytestmark = pytest.mark.anyio
-
-
-class Crash(BaseException):
-    """The process is gone: nothing after it happens."""
-
-
-class Dying:
-    """A store in a process that dies at one of its moments; after that it does nothing more."""
-
-    def __init__(self, store: MemoryStore, moment: int) -> None:
-        self._store, self._left = store, moment
-        self.dead = False
-        self.moments: list[str] = []
-
-    def point(self, name: str) -> None:
-        if self.dead:
-            raise Crash
-        self.moments.append(name)
-        self._left -= 1
-        if self._left == 0:
-            self.dead = True
-            raise Crash
-
-    async def append(self, journal: str, position: int, entries: Sequence[bytes]) -> None:
-        self.point("before commit")
-        await self._store.append(journal, position, entries)
-        self.point("after commit")
-
-    async def load(self, journal: str, start: int = 0) -> list[bytes]:
-        return await self._store.load(journal, start)
-
-    async def journals(self) -> list[str]:
-        return await self._store.journals()
-
-    async def delete(self, journal: str) -> None:
-        await self._store.delete(journal)
-
-
-@asynccontextmanager
-async def crashing() -> AsyncGenerator[None]:
-    """Crashes end here, in whatever groups they come."""
-    try:
-        yield
-    except Crash:
-        pass
-    except BaseExceptionGroup as group:
-        if group.split(Crash)[1] is not None:
-            raise
 
 
 async def to_the_end(session: Session, effects: Effects) -> RunState:
@@ -133,8 +84,6 @@ async def test_after_a_crash_at_any_moment_the_run_ends_and_no_write_is_done_twi
         finished: list[RunState] = []
 
         async def resume(store: MemoryStore = store, effects: Effects = effects, out: Any = finished) -> None:
-            from agentkit import SessionConflict
-
             try:
                 out.append(await to_the_end(store.session("s"), effects))
             except SessionConflict:

@@ -119,7 +119,10 @@ async def with_fault(name: str, turn: int, always: bool, streamed: bool) -> int:
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 @pytest.mark.parametrize("turn", TURNS)
-def test_after_any_http_fault_the_run_goes_on_with_every_effect_once(turn: int, streamed: bool, backend: str) -> None:
+def test_after_any_http_fault_the_run_goes_on_with_every_effect_once(
+    turn: int, streamed: bool, backend: str, cases: Callable[[int], None]
+) -> None:
+    count = 0
     for name in FAULTS:
         if (
             not streamed
@@ -130,6 +133,8 @@ def test_after_any_http_fault_the_run_goes_on_with_every_effect_once(turn: int, 
         for always in (False, True):
             requests = anyio.run(with_fault, name, turn, always, streamed, backend=backend)
             assert requests >= len(SCRIPT), name
+            count += 1
+    cases(count)
 
 
 def test_a_fault_of_each_kind_at_the_first_request() -> None:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
@@ -240,3 +241,39 @@ async def test_a_row_that_is_no_entry_is_told(tmp_path: Path) -> None:
         await store.append("a", 0, [b'{"kind":"surprise"}'])
         with pytest.raises(StoreError, match=r"session 'a' is damaged at entry 0"):
             await store.session("a").load()
+
+
+class Counting(SQLiteStore):
+    """Counts the steps of SQLite's virtual machine: time that no busy machine changes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.steps = 0
+
+    def _connected(self, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+        def step() -> None:
+            self.steps += 1
+
+        connection = super()._connected(kind)
+        connection.set_progress_handler(step, 1)
+        return connection
+
+    async def cost(self, work: Awaitable[object]) -> int:
+        before = self.steps
+        await work
+        return self.steps - before
+
+
+async def test_a_session_costs_by_its_own_length_whatever_else_is_in_the_file(tmp_path: Path) -> None:
+    rows = [b"{}"] * 50
+    async with Counting(tmp_path / "s.db") as store:
+        await store.append("s", 0, rows)
+        alone = await store.cost(store.load("s"))
+        early = await store.cost(store.append("s", 50, rows[:1]))
+        for number in range(200):
+            await store.append(f"other {number}", 0, rows)
+        await store.append("s", 51, [b"{}"] * 3949)
+        assert await store.cost(store.append("s", 4000, rows[:1])) == early
+        assert abs(await store.cost(store.load("other 100")) - alone) <= 5  # of hundreds
+        assert abs(await store.cost(store.load("s", 3951)) - alone) <= 5
+        assert await store.cost(store.load("s")) > 50 * alone > 0

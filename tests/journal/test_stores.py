@@ -239,3 +239,15 @@ async def test_taking_over_fences_the_old_owner_and_its_late_result_is_in_its_er
         assert done.output == "done"
         assert paid == [5]
         check_invariants(await store.session("a").load())
+
+
+async def test_going_on_where_no_run_began_or_with_another_agent_is_told(opened: Opened) -> None:
+    async with opened() as store:
+        agent = Agent(ScriptedModel(["hello"]), name="desk")
+        for nothing in (None, RunState(journal="a")):
+            with pytest.raises(ConfigurationError, match="there is no run to go on with"):
+                await agent.run(nothing, session=store.session("a"))
+        await agent.run("hi", session=store.session("a"))
+        with pytest.raises(ConfigurationError, match="in the hands of agent 'desk', and this team has 'clerk'"):
+            await agent.replace(name="clerk").run(None, session=store.session("a"))
+        assert (await agent.run(None, session=store.session("a"))).output == "hello"

@@ -18,6 +18,7 @@ from agentkit import (
     tool,
 )
 from agentkit.journal import Admitted, Decision, Started, sign, verify
+from agentkit.testing import VirtualClock
 from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.anyio
@@ -62,19 +63,18 @@ async def test_an_approval_is_used_once() -> None:
     assert again.waiting == result.waiting
 
 
-async def test_an_approval_that_comes_too_late_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_000_000.0
-    monkeypatch.setattr("agentkit.run.dispatch.time.time", lambda: now)
+async def test_an_approval_that_comes_too_late_does_not_run() -> None:
     paid: list[int] = []
     agent = paying(paid, expires=60)
-    state = (await agent.run("pay")).state
-    assert [call.expires for call in state.waiting] == [now + 60, now + 60]
-    first, second = state.waiting
-    now += 59
-    state = (await agent.run(state.approve(first))).state
-    assert paid == [5]
-    now += 2
-    done = await agent.run(state.approve(second))
+    with VirtualClock() as clock:
+        state = (await agent.run("pay")).state
+        first, second = state.waiting
+        assert first.expires == second.expires == clock.now() + 60
+        clock.advance(59)
+        state = (await agent.run(state.approve(first))).state
+        assert paid == [5]
+        clock.advance(2)
+        done = await agent.run(state.approve(second))
     assert paid == [5]
     assert [str(m.content) for m in done.messages if m.role == "tool"] == [
         "paid 5",
@@ -82,17 +82,17 @@ async def test_an_approval_that_comes_too_late_does_not_run(monkeypatch: pytest.
     ]
 
 
-async def test_an_edit_gains_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_000_000.0
-    monkeypatch.setattr("agentkit.run.dispatch.time.time", lambda: now)
+async def test_an_edit_gains_no_time() -> None:
     paid: list[int] = []
     agent = paying(paid, expires=60)
-    state = (await agent.run("pay")).state
-    now += 30
-    state = (await agent.run(state.approve("0.0", {"amount": 4}).deny("0.1"))).state
-    assert [call.expires for call in state.waiting] == [1_000_060.0]
-    now += 31
-    result = await agent.run(state.approve("0.0"))
+    with VirtualClock() as clock:
+        state = (await agent.run("pay")).state
+        first = state.waiting[0].expires
+        clock.advance(30)
+        state = (await agent.run(state.approve("0.0", {"amount": 4}).deny("0.1"))).state
+        assert [call.expires for call in state.waiting] == [first]
+        clock.advance(31)
+        result = await agent.run(state.approve("0.0"))
     assert (result.output, paid) == ("done", [])
 
 

@@ -60,15 +60,27 @@ def test_an_approved_call_runs_and_the_answer_comes_on_the_route_of_decisions(se
         assert done == [7]
 
 
-def test_a_denied_call_does_not_run_and_an_edited_one_runs_as_edited() -> None:
+def test_a_denied_call_does_not_run_and_an_edited_one_is_another_call_that_waits() -> None:
     agent, done = refunds([("refund", {"order": 7})], "As you wish.")
     with running(create_app(agent)) as url, Asking(url) as client:
         run_id = client.ask("a")["agentkit"]["run_id"]
         answer = decide(client, run_id, call="0.0", verdict="deny", reason="too late").json()
         assert answer["choices"][0]["message"]["content"] == "As you wish."
         run_id = client.ask("a")["agentkit"]["run_id"]
-        decide(client, run_id, call="0.0", verdict="approve", arguments={"order": 8})
+        edited = decide(client, run_id, call="0.0", verdict="approve", arguments={"order": 8}).json()
+        assert [waiting["arguments"] for waiting in edited["agentkit"]["waiting"]] == ['{"order":8}']
+        assert done == []
+        decide(client, run_id, call="0.0", verdict="approve")
         assert done == [8]
+
+
+def test_an_approval_may_hold_for_the_rest_of_the_run() -> None:
+    agent, done = refunds([("refund", {"order": 7})], [("refund", {"order": 8})], "All.")
+    with running(create_app(agent)) as url, Asking(url) as client:
+        run_id = client.ask("a")["agentkit"]["run_id"]
+        answer = decide(client, run_id, call="0.0", verdict="approve", always=True).json()
+        assert answer["choices"][0]["message"]["content"] == "All."
+    assert done == [7, 8]
 
 
 def test_decisions_can_be_streamed_and_made_one_after_the_other() -> None:

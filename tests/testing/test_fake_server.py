@@ -1,4 +1,4 @@
-"""The strict server and the invariants that ship with the package: they must be able to fail."""
+"""The strict server that ships with the package: it must be able to refuse, and to fail when it is told to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ from typing import Any
 
 import pytest
 
-from agentkit import Agent, BadRequest, ChatClient, ChatRequest, RemoteModel, RunState, ServerFailed, tool
+from agentkit import (
+    Agent,
+    BadRequest,
+    ChatClient,
+    ChatRequest,
+    ModelError,
+    RemoteModel,
+    RunState,
+    ServerFailed,
+    Timeout,
+    tool,
+)
 from agentkit.chat import UserMessage
-from agentkit.testing import FakeServer, check_invariants, strict_problem
+from agentkit.testing import FakeServer, Fault, check_invariants, strict_problem
 
 pytestmark = pytest.mark.anyio
 
@@ -95,15 +106,23 @@ def test_what_a_strict_server_refuses(request_: dict[str, Any], problem: str) ->
     assert problem in (strict_problem(request_) or "")
 
 
-async def test_the_invariants_fail_for_a_state_that_breaks_them() -> None:
-    class Broken(RunState):
-        @property
-        def messages(self) -> Any:
-            return super().messages[:2]
-
-    with FakeServer([[("f", {})], "done"]) as server:
-        ended = await Agent(RemoteModel("m", base_url=server.base_url), tools=[f]).run("go")
-    check_invariants(ended.state)
-    broken = Broken(**ended.state.__dict__)
-    with pytest.raises(AssertionError, match=r"the calls \['call_0_0'\] are followed by \[\]"):
-        check_invariants(broken)
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize("fault", [503, "reset", "cut", "stall", "garbage"])
+async def test_a_fault_meets_the_request_it_is_for_and_the_run_can_go_on(fault: Fault, streamed: bool) -> None:
+    with FakeServer([[("f", {})], "a longer answer"], faults={1: fault}) as server:
+        patience = 1.0 if fault == "stall" else 30.0
+        model = RemoteModel("m", base_url=server.base_url, retries=0, timeout=Timeout(first=patience, between=patience))
+        agent = Agent(model, tools=[f])
+        with pytest.raises(ModelError) as raised:
+            if streamed:
+                async with agent.stream("go") as run:
+                    await run.finish()
+            else:
+                await agent.run("go")
+        check_invariants(raised.value, server=server)
+        assert RunState.of(raised.value).usage.requests_unknown == 1
+        ended = await agent.run(RunState.of(raised.value))
+        check_invariants(ended, server=server)
+        assert ended.output == "a longer answer"
+        assert len(server.requests) == 3
+        assert server.billed.requests == 2
