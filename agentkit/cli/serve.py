@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from agentkit.agent import Agent
-from agentkit.errors import ConfigurationError, missing_extra
 from agentkit.journal import SQLiteStore
 from agentkit.middleware import TraceFile
 
@@ -41,10 +40,8 @@ def command(
     trace: str | None,
     insecure_no_auth: bool,
 ) -> int:
-    try:
-        from agentkit.serve import pass_through, serve
-    except (ConfigurationError, ImportError):
-        raise missing_extra("agentkit serve", "serve") from None
+    from agentkit.serve import pass_through, serve  # names its extra where it is missing
+
     if not targets and model is None:
         raise click.UsageError("nothing is to be served: give a TARGET, or --model NAME")
     agents, made = _agents(targets, deps)
