@@ -1,22 +1,31 @@
-"""`agentkit serve`: agents, or a model alone, as a Chat Completions endpoint."""
+"""`agentkit serve`: agents, or a model alone, as a Chat Completions endpoint; or an agent's tools over MCP."""
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from typing import Any
 
+import anyio
 import click
 
 from agentkit.agent import Agent
 from agentkit.journal import SQLiteStore
 from agentkit.middleware import TraceFile
+from agentkit.run.nested import team_of
+from agentkit.tools import Context, Tool
+from agentkit.tools.mcp_server import serve_mcp
 
 from .commands import COMMANDS, OK
 from .target import target_at
+from .terminal import complain
 
 HELP = f"""{COMMANDS["serve"]}
 
 Each TARGET is an agent that clients choose by its name as `model`. Keys that clients must show come from
-AGENTKIT_SERVE_KEYS, separated by commas; without keys it serves this machine alone."""
+AGENTKIT_SERVE_KEYS, separated by commas; without keys it serves this machine alone.
+
+With --mcp the tools of one TARGET are an MCP server over standard input and output, for a client that starts it."""
 
 
 @click.command(help=HELP)
@@ -30,6 +39,7 @@ AGENTKIT_SERVE_KEYS, separated by commas; without keys it serves this machine al
 @click.option("--deps", metavar="NAME", help="What the tools get: a value in TARGET's module, or what makes one.")
 @click.option("--trace", metavar="FILE", help="Append the runs' spans to FILE; `agentkit trace FILE` shows them.")
 @click.option("--insecure-no-auth", is_flag=True, help="Serve other machines although no keys are set.")
+@click.option("--mcp", is_flag=True, help="Serve TARGET's tools over standard input and output instead (extra `mcp`).")
 def command(
     targets: tuple[str, ...],
     model: str | None,
@@ -39,7 +49,13 @@ def command(
     deps: str | None,
     trace: str | None,
     insecure_no_auth: bool,
+    mcp: bool,
 ) -> int:
+    if mcp:
+        if len(targets) != 1 or model is not None:
+            raise click.UsageError("--mcp serves the tools of one TARGET")
+        anyio.run(_over_mcp, targets[0], deps)
+        return OK
     from agentkit.serve import pass_through, serve  # names its extra where it is missing
 
     if not targets and model is None:
@@ -68,3 +84,29 @@ def _agents(targets: tuple[str, ...], deps: str | None) -> tuple[dict[str, Agent
         if made is None:
             made = target.deps(deps)
     return agents, made
+
+
+async def _over_mcp(text: str, deps: str | None) -> None:
+    """The agent's tools until the client goes away. Standard output is the protocol's from the first byte on."""
+    with redirect_stdout(sys.stderr):
+        target = target_at(text)
+        made = target.deps(deps)
+    async with target.agent as agent:
+        spec = await agent.spec.opened()
+        offered: list[Tool[..., Any]] = []
+        for tool in spec.tools:
+            reason = await _kept_back(tool, made)
+            if reason:
+                complain(f"{tool.name} is not offered: {reason}")
+            else:
+                offered.append(tool)
+        await serve_mcp(offered, name=spec.name, deps=made)
+
+
+async def _kept_back(tool: Tool[..., Any], deps: Any) -> str:
+    """Why only a run of the agent can call it; empty when anyone can."""
+    if tool.approval is not False:
+        return "it needs approval, and nobody could give it here"
+    if tool.runs_elsewhere or team_of(tool) is not None:
+        return "only a run of the agent can call it"
+    return "" if await tool.offered(Context(deps)) else "its `when=` says no"

@@ -22,6 +22,7 @@ from agentkit.run import Middleware, ModelCall
 from agentkit.run.around import Proceed
 
 SHORT = 200  # characters of an old tool result that stay
+NEAR = 0.95  # of the limit is where it acts: the rate of one request is not quite that of the next
 ROOM = 0.6  # of the limit is used after a compaction, so that the next one is not due at once
 LEFT_OUT = "Earlier messages were left out."
 SUMMARY = "Summary of the conversation so far:\n"
@@ -37,7 +38,8 @@ class Compaction(Middleware):
     First old tool results are cut to their beginning. If that is not enough, everything but the pinned messages and
     the last `keep_last` gives way to a summary by the model `summarise`, or to a note without one; where the last
     messages alone are too long, fewer of them stay. A call never loses its result. Tokens are counted by the bytes of
-    a request, at the rate that the endpoint's own counts show.
+    a request, at the rate that the endpoint's own counts show. It stands outside of layers that change the request,
+    and what it asks goes through them as well: the summary is paid out of their Budget, behind their Redact.
     """
 
     def __init__(
@@ -58,19 +60,22 @@ class Compaction(Middleware):
 
     async def around_model(self, call: ModelCall, proceed: Proceed[ModelCall, ChatCompletion]) -> ChatCompletion:
         """Shorten what is too long, ask, and learn from the answer how many tokens it was."""
-        if len(call.request.body()) * self._rate > self._tokens:
-            call = await self._compacted(call)
+        messages = call.context.messages
+        if call.request.messages[-len(messages) :] != messages:  # what is built from it would undo that layer's change
+            raise ConfigurationError("Compaction: a layer before it changed the request; make Compaction the first one")
+        if len(call.request.body()) * self._rate > self._tokens * NEAR:
+            call = await self._compacted(call, proceed)
         completion = await proceed(call)
         if completion.usage is not None and completion.usage.prompt_tokens:
             self._rate = completion.usage.prompt_tokens / len(call.request.body())
         return completion
 
-    async def _compacted(self, call: ModelCall) -> ModelCall:
+    async def _compacted(self, call: ModelCall, proceed: Proceed[ModelCall, ChatCompletion]) -> ModelCall:
         messages = call.context.messages
         fixed = len(call.request.body()) - _size(messages)  # instructions, tools and settings
         room = self._tokens / self._rate * ROOM - fixed
         cut = _whole_turns(messages, self._keep_last)
-        shortened = [_shortened(message) for message in messages[:cut]]
+        shortened = [message if self._pinned(message) else _shortened(message) for message in messages[:cut]]
         if _size(shortened) + _size(messages[cut:]) <= room:
             call.compact(cut, *shortened)
         else:
@@ -82,17 +87,20 @@ class Compaction(Middleware):
                 return call  # the newest turn alone is longer; the endpoint has the last word
             old = messages[:cut]
             pinned = [message for turn in _turns(old) if any(map(self._pinned, turn)) for message in turn]
-            summary, usage = await self._summary(old)
+            summary, usage = await self._summary(call, proceed, old)
             call.compact(cut, *pinned, UserMessage(content=summary), usage=usage)
         head = call.request.messages[: len(call.request.messages) - len(messages)]
         return replace(call, request=call.request.with_messages((*head, *call.context.messages)))
 
-    async def _summary(self, old: Sequence[Message]) -> tuple[str, CompletionUsage | None]:
+    async def _summary(
+        self, call: ModelCall, proceed: Proceed[ModelCall, ChatCompletion], old: Sequence[Message]
+    ) -> tuple[str, CompletionUsage | None]:
         if self._summarise is None:
             return LEFT_OUT, None
         name = str(getattr(self._summarise, "name", ""))
         asked = (SystemMessage(content=_ASKED), UserMessage(content="\n\n".join(map(_told, old))))
-        completion = await self._summarise.complete(ChatRequest.of(name or "summary", asked))
+        request = ChatRequest.of(name or "summary", asked)
+        completion = await proceed(replace(call, request=request, model=self._summarise))
         text = completion.message.text
         return (SUMMARY + text if text else LEFT_OUT), completion.usage
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from agentkit.chat import ChatCompletion, ChatRequest, CompletionUsage, Message
 from agentkit.errors import ConfigurationError
+from agentkit.models import Model
 from agentkit.tools import Arguments, Context, Tool
 
 from .events import ToolUse
@@ -37,11 +38,15 @@ class RunCall:
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """What `around_model` sees. To change the request, proceed with `dataclasses.replace(call, request=...)`."""
+    """What `around_model` sees. To change the request, proceed with `dataclasses.replace(call, request=...)`.
+
+    model: who is asked instead of the agent's model, by a layer that needs an answer for itself; it is not streamed.
+    """
 
     request: ChatRequest
     context: Context[Any]
     compact: Compact
+    model: Model | None = None
 
 
 class Compact(Protocol):

@@ -33,6 +33,7 @@ from agentkit.errors import (
     ServerFailed,
 )
 from agentkit.journal import Attempted, Compacted, Completion, Told, mended
+from agentkit.models import Model
 
 from .around import ModelCall, onion
 from .choose import choose
@@ -55,10 +56,10 @@ async def ask(run: Run, conclude: bool) -> None:
 
     async def core(call: ModelCall) -> ChatCompletion:
         nonlocal teller
-        if teller is not None:  # a middleware asks again: nothing carries over
-            await teller.restart("asked again")
-        teller = EarlyStarts(run) if run.shared.stream else None
-        return await _completed(run, call.request, teller)
+        if call.model is not None:  # beside the turn
+            return await _completed(run, call.model, call.request, None)
+        teller = await _teller(run, teller)
+        return await _completed(run, run.spec.model, call.request, teller)
 
     middleware = run.shared.middleware
     try:
@@ -66,8 +67,8 @@ async def ask(run: Run, conclude: bool) -> None:
             call = ModelCall(request, run.context(), partial(_compact, run))
             completion = await onion(middleware, "around_model", core)(call)
         else:
-            teller = EarlyStarts(run) if run.shared.stream else None
-            completion = await _completed(run, request, teller)
+            teller = await _teller(run, None)
+            completion = await _completed(run, run.spec.model, request, teller)
         if run.shared.stream and (teller is None or not teller.heard):  # a whole answer is heard in one piece
             teller = teller or EarlyStarts(run)
             await replay(completion, teller.on_chunk)
@@ -85,8 +86,14 @@ async def ask(run: Run, conclude: bool) -> None:
             await run.tell(ToolProposed(ToolUse(proposal.ref, proposal.name, proposal.text)))
 
 
-async def _completed(run: Run, request: ChatRequest, teller: EarlyStarts | None) -> ChatCompletion:
-    model = run.spec.model
+async def _teller(run: Run, before: EarlyStarts | None) -> EarlyStarts | None:
+    """Who tells of the answer while it comes, in a run that is streamed."""
+    if before is not None:  # a middleware asks again: nothing carries over
+        await before.restart("asked again")
+    return EarlyStarts(run) if run.shared.stream else None
+
+
+async def _completed(run: Run, model: Model, request: ChatRequest, teller: EarlyStarts | None) -> ChatCompletion:
     token = RETRIES.set(run.shared.retries)
     try:
         completion: object = model.complete(request, teller.on_chunk if teller is not None else None)

@@ -136,8 +136,6 @@ async def _grouped(run: Run) -> RunResult[Any]:
             group.cancel_scope.cancel()
     except BaseExceptionGroup as error:
         raise first_error(error) from None
-    finally:
-        run.shared.group = None
     assert result is not None  # a group that ends without an error ran its body to the end
     return result
 

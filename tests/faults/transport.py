@@ -1,9 +1,10 @@
-"""The golden script behind an HTTP transport in memory: bytes in pieces, a checkpoint at each, and what is still open."""
+"""A script behind an HTTP transport in memory, the golden one unless told: bytes in pieces, a checkpoint at each, and what is still open."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import anyio.lowlevel
 import httpx
@@ -33,10 +34,16 @@ class Body(httpx.AsyncByteStream):
         await anyio.lowlevel.checkpoint()
 
 
-class GoldenTransport(httpx.AsyncBaseTransport):
-    """Answers by position in the conversation. `open` holds the bodies that nobody closed."""
+def golden(asked: dict[str, Any]) -> Any:
+    """The answer by position in the conversation."""
+    return SCRIPT[[message["role"] for message in asked["messages"]].count("assistant")]
 
-    def __init__(self) -> None:
+
+class GoldenTransport(httpx.AsyncBaseTransport):
+    """Answers with what `answer` says of a request; an int is a status. `open` holds the bodies that nobody closed."""
+
+    def __init__(self, answer: Callable[[dict[str, Any]], Any] = golden) -> None:
+        self._answer = answer
         self.open: set[Body] = set()
         self.requests = 0
 
@@ -44,8 +51,10 @@ class GoldenTransport(httpx.AsyncBaseTransport):
         await anyio.lowlevel.checkpoint()
         self.requests += 1
         asked = json.loads(request.content)
-        said = [message["role"] for message in asked["messages"]].count("assistant")
-        completion = completion_of(SCRIPT[said], ChatRequest(**asked))
+        answer = self._answer(asked)
+        if isinstance(answer, int):
+            return httpx.Response(answer)
+        completion = completion_of(answer, ChatRequest(**asked))
         if asked.get("stream"):
             events = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks_of(completion))
             kind, data = "text/event-stream", f"{events}data: [DONE]\n\n".encode()

@@ -18,11 +18,12 @@ from agentkit import (
     ScriptedModel,
     Session,
     SQLiteStore,
+    TextDelta,
     tool,
 )
 from agentkit.chat import ChatCompletion, ChatRequest, Message, UserMessage
 from agentkit.journal import Compacted
-from agentkit.middleware import Compaction
+from agentkit.middleware import Compaction, Redact
 from agentkit.middleware.compaction import LEFT_OUT, SUMMARY
 from agentkit.testing import FakeServer, check_invariants
 from tests.backends import trio_is_slow
@@ -108,6 +109,43 @@ async def test_a_model_summarises_what_is_left_out_and_its_tokens_count() -> Non
     assert "fact 0" in str(summariser.requests[0].messages[1].content)
     assert result.usage.requests == 2
     assert result.new_messages[0].content == f"{SUMMARY}They said a lot."
+
+
+async def test_a_summary_is_asked_through_the_layers_inside_and_is_not_streamed() -> None:
+    seen: list[str] = []
+
+    class Seeing(Middleware):
+        async def around_model(self, call: ModelCall, proceed: Any) -> ChatCompletion:
+            seen.append(call.request.model)
+            return await proceed(call)
+
+    summariser = FunctionModel(lambda request: "[email 1] said a lot.")
+    history = [UserMessage(content=f"ann@example.org wrote fact {n}: " + "x" * 400) for n in range(20)]
+    layers = [Compaction(800, keep_last=2, summarise=summariser), Redact("email"), Seeing()]
+    async with Agent(ScriptedModel(["ok"]), middleware=layers).stream(history) as run:
+        events = [event async for event in run]
+    check_invariants(run.result, events=events)
+    assert seen == ["function", "scripted"]
+    assert "ann@example.org" not in summariser.requests[0].body().decode()
+    assert run.result.new_messages[0].content == f"{SUMMARY}ann@example.org said a lot."
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "ok"
+
+
+async def test_a_layer_before_it_that_changes_the_request_is_an_error_at_once() -> None:
+    agent = Agent(ScriptedModel(["ok"]), middleware=[Redact("email"), Compaction(100_000)])
+    assert (await agent.run("hello")).output == "ok"
+    with pytest.raises(ConfigurationError, match="a layer before it changed the request; make Compaction the first"):
+        await agent.run("hello ann@example.org")
+
+
+async def test_a_result_that_is_pinned_is_not_cut() -> None:
+    history = (await Agent(FunctionModel(lambda request: counted(request, 6)), tools=[look]).run("Read.")).messages
+    model = ScriptedModel([*["-"] * 7, "ok"])
+    size = sum(len(message.json_bytes()) for message in history)
+    layer = Compaction(int(size * 0.31), keep_last=4, pinned=lambda message: "page 1:" in str(message.content))
+    await Agent(model, middleware=[layer]).run([*history, UserMessage(content="And?")])
+    sent = [str(message.content) for message in model.requests[0].messages if message.role == "tool"]
+    assert [text.count("left out") for text in sent[:2]] == [0, 1]
 
 
 async def test_a_conversation_under_the_limit_is_left_alone() -> None:

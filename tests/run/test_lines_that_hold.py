@@ -24,9 +24,12 @@ from agentkit import (
     Session,
     SessionConflict,
     Settings,
+    Tool,
     ToolError,
     tool,
 )
+from agentkit.client import RETRIES
+from agentkit.run.ask import MAX_TEMPLATES
 from tests.loopback import serve, whole
 
 pytestmark = pytest.mark.anyio
@@ -174,3 +177,25 @@ async def test_a_run_that_came_too_late_does_not_even_ask_the_model() -> None:
 async def refund() -> str:
     """Refund."""
     return "refunded"
+
+
+async def test_what_is_asked_after_a_run_counts_in_no_run() -> None:
+    await Agent(ScriptedModel(["done"])).run("go")
+    assert RETRIES.get() is None
+
+
+async def test_an_agent_keeps_requests_for_the_last_sets_of_tools_alone() -> None:
+    """Any set of tools may be offered; a service that runs for months must not remember each."""
+
+    def made(bit: int) -> Tool[..., Any]:
+        @tool(name=f"t{bit}", when=lambda ctx: bool(ctx.deps >> bit & 1))
+        def one() -> str:
+            """One."""
+            return ""
+
+        return one
+
+    agent = Agent(ScriptedModel(["done"]), deps=int, tools=[made(bit) for bit in range(8)])
+    for chosen in range(MAX_TEMPLATES + 5):
+        await agent.run("go", deps=chosen)
+    assert 0 < len(agent.spec.templates) <= MAX_TEMPLATES
