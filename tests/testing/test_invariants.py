@@ -19,7 +19,6 @@ from agentkit import (
     RunState,
     ScriptedModel,
     TextDelta,
-    ToolError,
     ToolFinished,
     ToolStarted,
     tool,
@@ -41,7 +40,7 @@ async def f(n: int = 0) -> str:
 @tool
 async def g() -> str:
     """G."""
-    raise ToolError(f"g has {SECRET}")
+    return f"g has {SECRET}"
 
 
 SCRIPT: list[Any] = [[("f", {"n": 1}), ("f", {"n": 2})], [("f", {})], "all of it is done"]
