@@ -195,10 +195,11 @@ class PostgresStore:
 def _connected(dsn: str, autocommit: bool) -> Connection:
     try:
         import psycopg
+        from psycopg.conninfo import conninfo_to_dict
     except ImportError:
         raise missing_extra("PostgresStore", "postgres") from None
     try:
-        psycopg.conninfo.conninfo_to_dict(dsn)
+        conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:  # whose text repeats pieces of what may be a password
         raise ConfigurationError("PostgresStore: the dsn is none; give 'postgresql://user@host/database'") from None
     return psycopg.connect(dsn, autocommit=autocommit)

@@ -68,8 +68,7 @@ def test_a_conversation_with_an_approval_a_cancelled_turn_and_several_lines(fold
     person.expect("order 9: a lamp")
     person.expect("> ")
 
-    person.sendintr()
-    person.expect("Ctrl-D ends the chat")
+    interrupt(person, "Ctrl-D ends the chat")
     person.expect("> ")
     person.sendeof()
     person.expect(pexpect.EOF)
