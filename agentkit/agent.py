@@ -142,6 +142,7 @@ class Agent(Generic[Deps, Out]):
             choose=choose,
         )
         self._team = Team(spec, spec.limits)
+        self._entered: list[AsyncExitStack] = []  # one for each block that holds it open
         self._override: ContextVar[Agent[Any, Any] | None] = ContextVar(f"override_{name}", default=None)
         check_spec(spec)
 
@@ -262,17 +263,17 @@ class Agent(Generic[Deps, Out]):
         return graph_of(self.spec)
 
     async def __aenter__(self) -> Agent[Deps, Out]:
+        team = self._active()._team
         async with AsyncExitStack() as stack:
-            for held in (*self._team.closable, *self._team.sources):
+            for held in (*team.closable, *team.sources):
                 await stack.enter_async_context(held)
-            stack.pop_all()
+            self._entered.append(stack.pop_all())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for held in reversed((*self._team.closable, *self._team.sources)):
-            await held.__aexit__(kind, error, trace)
+        await self._entered.pop().__aexit__(kind, error, trace)
 
     def _active(self) -> Agent[Any, Any]:
         return self._override.get() or self

@@ -9,10 +9,10 @@ from itertools import chain
 
 from .check import check
 from .figures import Figures
-from .measure import Row, installed, rows, start_rows
+from .measure import Row, duels, installed, rows, start_rows
 from .page import write_page
 from .places import WORK
-from .plan import ALL, IMPORTS, TASKS
+from .plan import AGENTKIT, ALL, IMPORTS, LOOP, STREAM, STREAM_SHORT, TASKS
 from .server import NoCompiler, server
 
 ROWS = WORK / "rows.jsonl"
@@ -50,7 +50,8 @@ def measure_all(repeats: int, names: list[str], scenarios: list[str]) -> None:
     clients, missing = installed(chosen)
     there = {client.environment for client in clients}
     starts = [name for name, (environment, _) in IMPORTS.items() if environment in there and not scenarios]
-    again = {*(task.key for task in tasks), "install"}
+    fought = [task for task in (LOOP, STREAM, STREAM_SHORT) if task in tasks and AGENTKIT in clients]
+    again = {*(task.key for task in tasks), *(f"duel {task.key}" for task in fought), "install"}
     again_starts = {"import", "schemas"} if starts else set[str]()
     chosen_names = {client.name for client in chosen}
     kept = [
@@ -61,7 +62,8 @@ def measure_all(repeats: int, names: list[str], scenarios: list[str]) -> None:
     WORK.mkdir(parents=True, exist_ok=True)
     with ROWS.open("w") as file, server() as url:
         file.writelines(json.dumps(row) + "\n" for row in (*kept, *missing))
-        for row in chain(rows(url, clients, tasks, repeats), start_rows(starts, repeats)):
+        measured = (rows(url, clients, tasks, repeats), duels(url, fought, repeats), start_rows(starts, repeats))
+        for row in chain(*measured):
             print(json.dumps({key: value for key, value in row.items() if key != "turns_us"}), flush=True)
             file.write(json.dumps(row) + "\n")
             file.flush()

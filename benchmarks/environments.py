@@ -13,7 +13,7 @@ from .places import ROOT, WORK
 PACKAGES: dict[str, tuple[str, ...]] = {
     "agentkit": (f"{ROOT}[fast]", "orjson"),
     "without_sniffio": ("httpx", "pydantic", "orjson"),
-    "openai_sdk": ("openai",),
+    "openai_sdk": ("openai", "orjson"),
     "openai_agents": ("openai-agents",),
     "pydantic_ai": ("pydantic-ai-slim[openai]",),
     "langchain": ("langchain", "langchain-openai"),

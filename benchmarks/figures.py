@@ -66,6 +66,25 @@ class Figures:
             return None
         return Figure(tuple((value - short.median) / CHUNKS for value in long.values))
 
+    def duel(self, client: str, task: str, field: str) -> Figure | None:
+        """How much more agentkit took than the bare loop beside it, in each process."""
+        ours, bare = (self.figure(f"duel {task}", client, f"{field}_{side}") for side in ("agentkit", "bare"))
+        if ours is None or bare is None:
+            return None
+        return Figure(tuple(a / b for a, b in zip(ours.values, bare.values, strict=True)))
+
+    def duel_per_chunk(self, client: str) -> Figure | None:
+        """The same for a chunk: a long stream, less what a short one costs."""
+        found = [
+            self.figure(f"duel {task.key}", client, f"cpu_us_{side}")
+            for side in ("agentkit", "bare")
+            for task in (STREAM, STREAM_SHORT)
+        ]
+        rows = [figure.values for figure in found if figure is not None]
+        if len(rows) < len(found):
+            return None
+        return Figure(tuple((a - b) / (c - d) for a, b, c, d in zip(*rows, strict=True)))
+
     def ratio(self, task: str, client: str, to: str, field: str) -> float | None:
         """The median of the ratios of what was measured closely after each other."""
         ours, theirs = (self._by_repeat(task, name, field) for name in (client, to))

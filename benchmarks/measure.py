@@ -7,12 +7,13 @@ import os
 import random
 import subprocess
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .environments import NotInstalled, python_of
 from .places import CLIENTS
-from .plan import IMPORTS, SCHEMAS, Client, Task
+from .plan import IMPORTS, OURS, SCHEMAS, Client, Task
 
 Row = dict[str, Any]
 LONGEST = 300  # seconds of one process; a client that takes longer is reported so
@@ -83,6 +84,17 @@ def _command(server: str, client: Client, task: Task) -> list[str | Path]:
     }
     flags = [str(word) for option in options.items() for word in option]
     return [python_of(client.environment), CLIENTS / client.script, *flags]
+
+
+def duels(server: str, tasks: Iterable[Task], repeats: int) -> Iterator[Row]:
+    """agentkit and the bare loop in one process, run by run in turns: ratios that a busy machine hardly moves."""
+    tasks = list(tasks)
+    for repeat in range(repeats):
+        for task in tasks:
+            for client in OURS:
+                duel = replace(client, script="duel.py")
+                row = said(_command(server, duel, task))
+                yield {"client": client.name, "task": f"duel {task.key}", "repeat": repeat, **row}
 
 
 def start_rows(names: Iterable[str], repeats: int) -> Iterator[Row]:

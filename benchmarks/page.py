@@ -14,18 +14,15 @@ from .figures import Figure, Figures
 from .places import DOCS, HERE, ROOT, WORK
 from .plan import (
     AGENTKIT,
-    AGENTKIT_AIOHTTP,
     ALL,
-    BARE,
-    BARE_AIOHTTP,
     BARE_WITHOUT_SNIFFIO,
     IMPORTS,
     IN_FLIGHT,
     LONG,
     LOOP,
+    OURS,
     PACED,
     SCHEMAS,
-    Client,
 )
 from .plot import bars, curves
 
@@ -115,18 +112,20 @@ def _table(columns: Sequence[tuple[str, Cell]], names: Iterable[str]) -> str:
         if any(cells):
             shown = f"**{name}**" if name.startswith("agentkit") else name
             lines.append(f"| {shown} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else "*Not measured this time.*"
 
 
 def _ratios(figures: Figures) -> str:
-    """Against the bare loops, pair by pair: what was measured closely after each other."""
-
-    def line(client: Client, to: Client) -> str:
-        ratio = figures.ratio(LOOP.key, client.name, to.name, "cpu_us_turn")
-        return f"- {client.name}: {ratio:.2f} × the {to.name}" if ratio is not None else ""
-
-    pairs = ((AGENTKIT, BARE), (AGENTKIT, BARE_WITHOUT_SNIFFIO), (AGENTKIT_AIOHTTP, BARE_AIOHTTP))
-    return "CPU for a turn of `loop`:\n\n" + "\n".join(filter(None, (line(*pair) for pair in pairs)))
+    """Against the bare loops, in one process and in turns."""
+    lines = ["| | CPU, `loop` | time, `loop` | CPU for a chunk |", "|---|---:|---:|---:|"]
+    for client in OURS:
+        cells = [figures.duel(client.name, LOOP.key, field) for field in ("cpu_us", "wall_us")]
+        shown = " | ".join(_shown(figure, 2) for figure in (*cells, figures.duel_per_chunk(client.name)))
+        lines.append(f"| **{client.name}** | {shown} |")
+    missing = figures.ratio(LOOP.key, AGENTKIT.name, BARE_WITHOUT_SNIFFIO.name, "cpu_us_turn")
+    if missing is not None:
+        lines.append(f"\nAgainst the httpx loop without sniffio, in processes of their own: {missing:.2f}.")
+    return "\n".join(lines)
 
 
 def _missing(figures: Figures) -> str:

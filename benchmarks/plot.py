@@ -8,9 +8,7 @@ from pathlib import Path
 
 OURS, OTHERS, LIMIT = "#2f7d4f", "#8fa3b8", "#c9b458"
 WIDTH, LEFT, ROW = 760, 240, 24
-_FRAME = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="13">'
-)
+_FRAME = '<svg xmlns="http://www.w3.org/2000/svg" width="{}" height="{}" font-family="sans-serif" font-size="13">'
 _WHITE = '<rect width="100%" height="100%" fill="white"/>'
 
 

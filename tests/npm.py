@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-MCP_SERVERS = ("@modelcontextprotocol/server-everything", "@modelcontextprotocol/server-filesystem")
 DESCRIPTIONS = {
     "GitHub": "@octokit/openapi/generated/api.github.com.json",
     "Figma": "@figma/rest-api-spec/openapi/openapi.yaml",

@@ -1,7 +1,6 @@
-"""Files stay short enough to read, functions short enough to see. Also a program: `python tests/test_style.py`."""
+"""Files stay short enough to read, functions short enough to see."""
 
 import ast
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,9 +37,3 @@ def test_every_file_says_what_it_is_for() -> None:
         if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert silent == []
-
-
-if __name__ == "__main__":
-    found = [line for folder in FOLDERS for line in too_long(folder)]
-    print("\n".join(found) or "all files and functions are short")
-    sys.exit(1 if found else 0)

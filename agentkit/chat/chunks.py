@@ -174,24 +174,25 @@ class PartialCompletion:
         try:
             if "error" in chunk:
                 raise_error_body(chunk)
-            if "choices" in chunk or "usage" in chunk:  # else a ping or another gateway's note (Q44)
-                self._add(chunk, deltas)
+            if "choices" not in chunk and "usage" not in chunk:
+                return  # a ping or another gateway's note (Q44)
+            self._head.update(chunk)  # the last value wins; ids and names are kept apart, for later chunks blank them
+            if not (self.id and self.model and self.created):
+                self._add_names(chunk)
+            usage = chunk.get("usage")
+            if usage:
+                self._usage = usage  # cumulative in some streams: the last wins, never the sum (Q34)
+            choices: Iterable[Json | None] = chunk.get("choices") or ()
+            for raw in choices:
+                if isinstance(raw, dict):  # not is_json: here and below, its call would be felt at every chunk
+                    self._add_choice(raw, deltas)
         except MALFORMED as error:
             raise ProtocolError(f"a chunk of the stream has the wrong shape: {error}", text=str(chunk)[:300]) from None
 
-    def _add(self, chunk: Json, deltas: list[Delta]) -> None:
-        self._head.update(chunk)  # the last value wins; ids and names are kept apart, for later chunks blank them
-        if not self.id or not self.model or not self.created:
-            self.id = self.id or chunk.get("id")
-            self.model = self.model or chunk.get("model")
-            self.created = self.created or chunk.get("created")
-        usage = chunk.get("usage")
-        if usage:
-            self._usage = usage  # cumulative in some streams: the last wins, never the sum (Q34)
-        choices: Iterable[Json | None] = chunk.get("choices") or ()
-        for raw in choices:
-            if isinstance(raw, dict):  # not is_json: here and below, its call would be felt at every chunk
-                self._add_choice(raw, deltas)
+    def _add_names(self, chunk: Json) -> None:
+        self.id = self.id or chunk.get("id")
+        self.model = self.model or chunk.get("model")
+        self.created = self.created or chunk.get("created")
 
     def _add_choice(self, raw: Json, deltas: list[Delta]) -> None:
         index = raw.get("index") or 0 if self._many else 0

@@ -11,7 +11,6 @@ from agentkit.chat import is_json
 from agentkit.errors import ConfigurationError
 from agentkit.journal import RunState, Waiting
 
-from .telling import WAITS_FOR
 from .terminal import complain
 
 Ask = Callable[[str], str]
@@ -29,7 +28,7 @@ def decided(state: RunState, ask: Ask) -> RunState:
     """The state after every waiting call was decided, one question each. Nothing is a yes but yes."""
     for waiting in state.waiting:
         complain("")
-        complain(f"{waiting.tool} waits for {WAITS_FOR[waiting.why]}:", bold=True)
+        complain(f"{waiting.tool} waits for {waiting.waits_for}:", bold=True)
         for line in exactly(waiting):
             complain(f"  {line}")
         state = _decided(state, waiting, ask)

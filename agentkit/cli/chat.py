@@ -17,7 +17,7 @@ from .asking import decided
 from .commands import COMMANDS, FAILED, OK, WAITS
 from .options import Running, running, running_options
 from .prompt import Prompt
-from .telling import Teller, told, waiting_line
+from .telling import Teller, told
 from .terminal import Progress, complain
 
 HELP = """\
@@ -76,7 +76,7 @@ class Chat:
                 complain("")
         waiting = self._state().waiting
         for call in waiting:
-            complain(waiting_line(call))
+            complain(str(call))
         return WAITS if waiting else FAILED if self._failed else OK
 
     def _answer(self, text: str) -> None:

@@ -16,7 +16,7 @@ from agentkit.run.result import RunResult
 
 from .commands import COMMANDS, FAILED, OK, WAITS
 from .options import Running, running, running_options
-from .telling import Teller, told, waiting_line
+from .telling import Teller, told
 from .terminal import Progress, complain
 
 
@@ -100,7 +100,7 @@ def _waits(ready: Running, result: RunResult[Any]) -> int:
     if result.status != "waiting":
         return OK
     for waiting in result.waiting:
-        complain(waiting_line(waiting))
+        complain(str(waiting))
     if ready.chat:
         complain(f"decide with: {ready.chat}")
     else:

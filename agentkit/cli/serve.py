@@ -10,7 +10,6 @@ import anyio
 import click
 
 from agentkit.agent import Agent
-from agentkit.errors import ConfigurationError, missing_extra
 from agentkit.journal import SQLiteStore
 from agentkit.middleware import TraceFile
 from agentkit.run.nested import team_of
@@ -57,10 +56,8 @@ def command(
             raise click.UsageError("--mcp serves the tools of one TARGET")
         anyio.run(_over_mcp, targets[0], deps)
         return OK
-    try:
-        from agentkit.serve import pass_through, serve
-    except (ConfigurationError, ImportError):
-        raise missing_extra("agentkit serve", "serve") from None
+    from agentkit.serve import pass_through, serve  # names its extra where it is missing
+
     if not targets and model is None:
         raise click.UsageError("nothing is to be served: give a TARGET, or --model NAME")
     agents, made = _agents(targets, deps)

@@ -138,7 +138,9 @@ def _found(module: ModuleType, place: str, name: str, kind: type) -> Any:
     value: Any = module
     for part in name.split("."):
         if not hasattr(value, part):
-            raise ConfigurationError(f"there is no {name!r} in {place}; {_there(place, _named(module, kind))}")
+            found = _named(module, kind)
+            remedy = _there(place, found) if kind is Agent else _alike(name, found)
+            raise ConfigurationError(f"there is no {name!r} in {place}; {remedy}")
         value = getattr(value, part)
     return value
 
@@ -156,6 +158,11 @@ def _there(place: str, found: dict[str, Any]) -> str:
     if not agents:
         return "no agent stands there; make one at the top level: agent = Agent(...)"
     return f"agents there: {', '.join(agents)}; write {place}:{agents[0]}"
+
+
+def _alike(name: str, found: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, found, 1)
+    return f"did you mean {near[0]}?" if near else "name a value of it, or a function or class that makes one"
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from agentkit.journal import Waiting
 from agentkit.run.events import (
     AgentChanged,
     Event,
@@ -94,15 +93,3 @@ async def told(ready: Running, given: Any, teller: Teller) -> RunResult[Any]:
         return result
     finally:
         teller.end()
-
-
-def waiting_line(waiting: Waiting) -> str:
-    """What a call waits for, in one line."""
-    return f"{waiting.tool}({waiting.arguments}) waits for {WAITS_FOR[waiting.why]}"
-
-
-WAITS_FOR = {
-    "approval": "an approval",
-    "external": "a result from outside",
-    "unknown": "a word about its unknown outcome",
-}

@@ -32,7 +32,7 @@ def command(target: str, as_json: bool) -> int:
     for tool in tools:
         _show(tool)
     sent = sum(len(json.dumps(tool.schema)) for tool in tools)
-    say(f"{len(tools)} tools, {sent} characters in each request")
+    say(f"{len(tools)} {'tool' if len(tools) == 1 else 'tools'}, {sent} characters in each request")
     return OK
 
 

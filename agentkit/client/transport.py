@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import httpx
 
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, missing_extra
 
 TransportName = Literal["stack", "aiohttp"]
 Transport = TransportName | httpx.AsyncBaseTransport
@@ -89,7 +89,7 @@ def make_transport(transport: Transport, verify: bool | ssl.SSLContext, proxy: s
     try:
         module = importlib.import_module("httpx_aiohttp")
     except ImportError:
-        raise ConfigurationError("transport='aiohttp' needs the extra `fast`: pip install -e '.[fast]'") from None
+        raise missing_extra("transport='aiohttp'", "fast") from None
     limits = httpx.Limits(max_connections=0)  # aiohttp's word for no limit; with None it opens 100 connections
     made: httpx.AsyncBaseTransport = module.AiohttpTransport(verify=ssl_context(verify), limits=limits, proxy=proxy)
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -32,11 +33,12 @@ pre { background: var(--card); padding: .6rem .8rem; border-radius: 6px; white-s
 def page(report: Report) -> str:
     """The report as HTML; every text in it is escaped."""
     usd = report.usd
+    seconds, tokens = [trial.seconds for trial in report.trials], [trial.tokens for trial in report.trials]
     facts = [
         f"{len(report.cases)} cases",
         f"{len(report.trials)} trials",
         f"median {report.seconds:.2f} s",
-        f"{sum(trial.tokens for trial in report.trials):,} tokens",
+        f"{sum(tokens):,} tokens",
         "cost unknown" if usd is None else f"{usd:.4f} USD",
     ]
     verdict = ""
@@ -52,9 +54,9 @@ def page(report: Report) -> str:
         '<p class="soft">Means over the cases, with 95 % intervals by the number of cases.</p>',
         _scores(report),
         "<h2>Seconds of each trial</h2>",
-        _strip([trial.seconds for trial in report.trials], "s"),
+        _strip(seconds, f"{max(seconds):.2f} s"),
         "<h2>Tokens of each trial</h2>",
-        _strip([float(trial.tokens) for trial in report.trials], "tokens"),
+        _strip(tokens, f"{max(tokens):,} tokens"),
         "<h2>Cases</h2>",
         *[_case(case) for case in sorted(report.cases, key=lambda case: case.reliable)],
     ]
@@ -92,22 +94,20 @@ def _whisker(score: Interval, threshold: float | None) -> str:
     )
 
 
-def _strip(values: Sequence[float], unit: str) -> str:
-    """Every trial as a dot on one axis from 0; dots of one place stand above each other."""
+def _strip(values: Sequence[float], most: str) -> str:
+    """Every trial as a dot on one axis from 0 to `most`; dots of one place stand above each other."""
     top = max([*values, 1e-9])
-    columns: dict[int, int] = {}
-    dots: list[str] = []
-    for value in sorted(values):
-        column = round(value / top * 100)
-        level = columns[column] = columns.get(column, 0) + 1
-        if level <= 12:
-            dots.append(
-                f'<circle cx="{10 + column * 7}" cy="{92 - level * 7}" r="3" fill="var(--good)" opacity=".75"/>'
-            )
+    columns = Counter(round(value / top * 100) for value in values)
+    step = min(7.0, 84 / max(columns.values()))
+    dots = [
+        f'<circle cx="{10 + column * 7}" cy="{85 - level * step:g}" r="3" fill="var(--good)" opacity=".75"/>'
+        for column, count in sorted(columns.items())
+        for level in range(count)
+    ]
     return (
         f'<svg width="740" height="115" role="img">{"".join(dots)}'
         '<line x1="10" x2="710" y1="93" y2="93" stroke="var(--line)"/>'
-        f'<text x="10" y="110">0</text><text x="710" y="110" text-anchor="end">{top:,.3g} {unit}</text></svg>'
+        f'<text x="10" y="110">0</text><text x="710" y="110" text-anchor="end">{most}</text></svg>'
     )
 
 

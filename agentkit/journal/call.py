@@ -138,6 +138,21 @@ class Waiting:
     why: Why
     expires: float | None = None
 
+    @property
+    def waits_for(self) -> str:
+        """What it waits for, as a person reads it."""
+        return _WAITS_FOR[self.why]
+
+    def __str__(self) -> str:
+        return f"{self.tool}({self.arguments}) waits for {self.waits_for}"
+
+
+_WAITS_FOR: dict[Why, str] = {
+    "approval": "an approval",
+    "external": "a result from outside",
+    "unknown": "a word about its unknown outcome",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

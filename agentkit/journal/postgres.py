@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 import anyio.to_thread
 
-from agentkit.errors import ConfigurationError, StoreError
+from agentkit.errors import ConfigurationError, StoreError, missing_extra
 
 from .session import Session
 from .store import conflict, given_back, still_owned
@@ -196,7 +196,7 @@ def _connected(dsn: str, autocommit: bool) -> Connection:
     try:
         import psycopg
     except ImportError:
-        raise ConfigurationError("PostgresStore needs the extra `postgres`: pip install -e '.[postgres]'") from None
+        raise missing_extra("PostgresStore", "postgres") from None
     try:
         psycopg.conninfo.conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:  # whose text repeats pieces of what may be a password

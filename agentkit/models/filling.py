@@ -41,9 +41,9 @@ def names_in(text: str) -> list[str]:
     return [name for name in _NAME.findall(text) if not _CALENDAR.fullmatch(name)]
 
 
-def unquoted(text: str) -> str:
-    """The text without what stands in quotes, which is one value however many names are in it."""
-    return _QUOTED.sub("", text)
+def quoted(text: str) -> list[str]:
+    """What stands in quotes: each is one value, however many names are in it."""
+    return list(_QUOTED.findall(text))
 
 
 def open_text(schema: Json, root: Json) -> bool:

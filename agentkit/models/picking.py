@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 from agentkit.chat import FunctionDefinition, Json
 
-from .filling import filled, names_in, open_text, unquoted
+from .filling import filled, names_in, open_text, quoted
 
 _WORD = re.compile(r"[a-z]+")
 _COMMON = frozenset(
@@ -61,5 +61,5 @@ def _subjects(schema: Json, text: str) -> list[str]:
     properties = schema.get("properties", {})
     texts = [name for name in schema.get("required", ()) if open_text(properties.get(name, {}), schema)]
     choices = {str(choice).lower() for sub in properties.values() for choice in sub.get("enum", ())}
-    names = [name for name in names_in(unquoted(text)) if name.lower() not in choices]
+    names = [name for name in quoted(text) or names_in(text) if name.lower() not in choices]
     return names if len(texts) == 1 and len(names) > 1 else []

@@ -59,14 +59,15 @@ class EarlyStarts:
         for delta in partial.deltas:
             if emit is None:
                 break
-            if delta.kind == "content":
-                await emit(TextDelta(delta.text, delta.choice))
+            kind, text, choice, _ = delta
+            if kind == "content":
+                await emit(TextDelta(text, choice))
                 if self._structured:
                     await self._tell_output(delta, partial)
-            elif delta.kind == "reasoning":
-                await emit(ReasoningDelta(delta.text, delta.choice))
-            elif delta.kind == "refusal":
-                await emit(RefusalDelta(delta.text, delta.choice))
+            elif kind == "reasoning":
+                await emit(ReasoningDelta(text, choice))
+            elif kind == "refusal":
+                await emit(RefusalDelta(text, choice))
         if self._enabled and (first := partial.choices.get(0)) is not None and first.calls:
             await self._start_complete(first.calls)
 

@@ -2,8 +2,10 @@
 
 import importlib.util
 
+from agentkit.errors import missing_extra
+
 if importlib.util.find_spec("starlette") is None or importlib.util.find_spec("uvicorn") is None:
-    raise ImportError("agentkit.serve needs the extra `serve`: pip install -e '.[serve]'")
+    raise missing_extra("agentkit.serve", "serve")
 
 from .app import create_app, serve
 from .guard import Reach

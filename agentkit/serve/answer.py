@@ -143,7 +143,7 @@ def _content(turn: Turn, state: RunState, waits: tuple[Waiting, ...]) -> tuple[s
         said = [] if state.waiting else said[-1:]
     if not waits:
         return _joined(said), None
-    sentence = " ".join(map(_sentence, waits))
+    sentence = " ".join(f"{waiting}." for waiting in waits)
     return (None, sentence) if turn.structured else (_joined([*said, sentence]), None)
 
 
@@ -214,11 +214,6 @@ def _last(state: RunState) -> AssistantMessage | None:
 
 def _joined(texts: Iterable[str]) -> str | None:
     return BETWEEN.join(text for text in texts if text) or None
-
-
-def _sentence(waiting: Waiting) -> str:
-    what = {"approval": "an approval", "external": "its result", "unknown": "a word about its unknown outcome"}
-    return f"{waiting.tool}({waiting.arguments}) waits for {what[waiting.why]}."
 
 
 def waiting_json(waiting: Waiting) -> Json:

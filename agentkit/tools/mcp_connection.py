@@ -15,7 +15,7 @@ import anyio
 import sniffio
 
 from agentkit.client import first_error
-from agentkit.errors import ConfigurationError, SourceFailed
+from agentkit.errors import SourceFailed, missing_extra
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -33,7 +33,7 @@ def sdk() -> Any:
     try:
         return importlib.import_module("mcp")
     except ImportError:
-        raise ConfigurationError("MCP needs the extra `mcp`: pip install -e '.[mcp]'") from None
+        raise missing_extra("MCP", "mcp") from None
 
 
 def stdio_client(command: str, args: Sequence[str], env: Mapping[str, str], cwd: str | Path | None) -> Client:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from agentkit.chat import Json, is_json, is_list
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, missing_extra
 
 from .subschemas import mapped
 
@@ -182,7 +182,7 @@ def _yaml(text: str) -> Any:
     try:
         yaml = importlib.import_module("yaml")
     except ImportError:
-        raise ConfigurationError("a document in YAML needs the extra `openapi`: pip install -e '.[openapi]'") from None
+        raise missing_extra("a document in YAML", "openapi") from None
     loader = _plain_loader(yaml)
     try:
         if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=loader)):

@@ -60,7 +60,7 @@ class Bench:
             work.Calls.at_once = asyncio.Semaphore(2)
         client = self.make(self.job)
         for _ in range(min(self.options.warm, self.options.runs)):
-            await self._checked(client)
+            await self.checked(client)
         gc.collect()
         work.Calls.count = 0
         before = self._before()
@@ -80,7 +80,8 @@ class Bench:
             Path("/proc/self/clear_refs").write_text("5")  # the highest memory use counts from here
         return memory("VmRSS")
 
-    async def _checked(self, client: Any) -> None:
+    async def checked(self, client: Any) -> None:
+        """One run, whose answer must be right."""
         text = await client.run()
         if text != self.text:
             raise SystemExit(f"wrong final answer: {text!r:.200}")
@@ -88,7 +89,7 @@ class Bench:
     async def _timed(self, client: Any) -> None:
         begin = work.moment()
         work.Calls.moments = []
-        await self._checked(client)
+        await self.checked(client)
         moments = [begin, *work.Calls.moments, work.moment()]
         self.lasted.append((moments[-1][0] - begin[0]) / 1e9)
         if self.expected["P"] == 1:  # between two calls of a tool lies one turn
@@ -101,7 +102,7 @@ class Bench:
 
         async def worker() -> None:
             for _ in left:
-                await self._checked(client)
+                await self.checked(client)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(self.options.concurrency):
@@ -128,8 +129,8 @@ class Bench:
         return figures
 
 
-def main(make: Callable[[Job], Any], dialect: str = "") -> None:
-    """Measure what the command line says."""
+def options() -> argparse.ArgumentParser:
+    """The command line of a client."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", choices=work.SCENARIOS, default="loop")
     parser.add_argument("--runs", type=int, default=100)
@@ -137,7 +138,11 @@ def main(make: Callable[[Job], Any], dialect: str = "") -> None:
     parser.add_argument("--warm", type=int, default=5, help="runs before the measured ones")
     parser.add_argument("--server", default="http://127.0.0.1:8080")
     parser.add_argument("--variant", default="")
-    options = parser.parse_args()
-    print(json.dumps(asyncio.run(Bench(make, options, dialect).run())), flush=True)
+    return parser
+
+
+def main(make: Callable[[Job], Any], dialect: str = "") -> None:
+    """Measure what the command line says."""
+    print(json.dumps(asyncio.run(Bench(make, options().parse_args(), dialect).run())), flush=True)
     sys.stdout.flush()
     os._exit(0)  # some peers leave threads

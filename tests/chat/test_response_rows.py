@@ -34,7 +34,6 @@ FULL: Json = {
 }  # fmt: skip
 Field = tuple[list[Any], list[Any]]  # values that are read as they are; values that make it no completion
 TEXTS = ["x", "größe 😀\u2028"]
-NO_TEXT = [["x"], {}]
 
 
 def tokens(name: str) -> dict[str, Field]:

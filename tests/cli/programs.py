@@ -60,6 +60,8 @@ def environment(**variables: str) -> dict[str, str]:
 
 def called(*arguments: str, given: str | None = None) -> Result:
     """Call the command in this process, in the folder where it stands; what it imported is forgotten again."""
+    ours = {file.stem for file in Path.cwd().glob("*.py")} & sys.modules.keys()
+    others = {name: sys.modules.pop(name) for name in ours}  # of the same name, imported by a test before
     path, modules = [*sys.path], {*sys.modules}
     try:
         return CliRunner(env={"COLUMNS": "100"}).invoke(group, arguments, input=given)
@@ -68,6 +70,7 @@ def called(*arguments: str, given: str | None = None) -> Result:
         for name in {*sys.modules} - modules:
             if getattr(sys.modules[name], "__file__", None) and str(Path.cwd()) in str(sys.modules[name].__file__):
                 del sys.modules[name]
+        sys.modules.update(others)
 
 
 def agentkit(

@@ -97,6 +97,7 @@ def test_the_version_is_that_of_the_distribution(tmp_path: Path) -> None:
         (["run", "wrong.py", "hi"], 2, "wrong.py could not be imported: "),
         (["run", "shop.py", "hi"], 2, "agent 'shop' takes deps of type Shop: give --deps NAME"),
         (["run", "shop.py", "hi", "--deps", "nope"], 2, "there is no 'nope' in shop.py"),
+        (["run", "shop.py", "hi", "--deps", "Shp"], 2, "there is no 'Shp' in shop.py; did you mean Shop?"),
         (["run", "keyless.py", "hi"], 2, "model 'gpt-5' has no API key for api.openai.com"),
         (["serve"], 2, "nothing is to be served: give a TARGET, or --model NAME"),
         (["trace", "desk.py"], 2, "desk.py is no trace file and no store"),

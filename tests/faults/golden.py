@@ -120,6 +120,21 @@ async def to_the_end(
     return await session.load()
 
 
+async def finished(agent: Agent[None, str], given: str | RunState, streamed: bool = False) -> RunResult[str]:
+    """A run without a session, with everything decided that waits, through JSON; an error carries its state."""
+    for _ in range(10):
+        if streamed:
+            async with agent.stream(given, nested=True) as run:
+                result = await run.finish()
+        else:
+            result = await agent.run(given)
+        check_invariants(result)
+        if result.status == "done":
+            return result
+        given = RunState.model_validate_json(decided(result.state).model_dump_json())
+    raise AssertionError("it does not end")
+
+
 def check_ended(state: RunState, effects: Effects) -> None:
     """The run is over: no effect happened twice, and none that never happened is told as done."""
     effects.check_at_most_once()

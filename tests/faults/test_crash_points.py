@@ -9,10 +9,12 @@ import pytest
 
 from agentkit import MemoryStore, RunState, Session, SessionConflict
 from agentkit.journal import Result, Started
+from tests.backends import trio_is_slow
 from tests.invariants import check_invariants
 
+from . import golden
 from .dying import Dying, crashing
-from .golden import EXPECTED, Effects, decided, golden_agent
+from .golden import EXPECTED, Effects, golden_agent
 
 pytestmark = pytest.mark.anyio
 
@@ -20,18 +22,7 @@ pytestmark = pytest.mark.anyio
 async def to_the_end(session: Session, effects: Effects) -> RunState:
     """Go on, deciding what waits, until the run is done: what an application does after its restart."""
     agent = golden_agent(effects)
-    state = await session.load()
-    if not state.entries:
-        result = await agent.run("go", session=session)
-    else:
-        result = await agent.run(None, session=session)
-    for _ in range(10):
-        if result.status == "done":
-            break
-        check_invariants(result.state)
-        result = await agent.run(decided(result.state), session=session)
-    assert result.status == "done"
-    return await session.load()
+    return await golden.to_the_end(lambda given, session: agent.run(given, session=session), session)
 
 
 async def crashed_at(moment: int, store: MemoryStore, effects: Effects) -> Dying:
@@ -75,6 +66,7 @@ async def test_the_golden_run_has_its_moments() -> None:
     assert {"before pay", "after pay", "before refund", "after tag"} <= set(moments)
 
 
+@trio_is_slow
 @pytest.mark.parametrize("resumers", [1, 2], ids=["one-resumer", "two-resumers"])
 async def test_after_a_crash_at_any_moment_the_run_ends_and_no_write_is_done_twice(resumers: int) -> None:
     moments = await all_moments()
@@ -96,6 +88,7 @@ async def test_after_a_crash_at_any_moment_the_run_ends_and_no_write_is_done_twi
         check_nothing_lost(await store.session("s").load(), effects)
 
 
+@trio_is_slow
 async def test_after_two_crashes_in_a_row_the_run_still_ends() -> None:
     moments = await all_moments()
     for first in range(1, len(moments) + 1, 3):

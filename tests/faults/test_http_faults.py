@@ -9,12 +9,12 @@ from typing import Any
 import anyio
 import pytest
 
-from agentkit import Agent, ChatRequest, ModelError, RemoteModel, RunResult, RunState
+from agentkit import Agent, ChatRequest, ModelError, RemoteModel, RunState
 from agentkit.models.scripted import chunks_of, completion_of
 from agentkit.testing import check_invariants
 from tests.loopback import Received, Reply, serve, whole
 
-from .golden import EXPECTED, SCRIPT, Effects, decided, tools
+from .golden import EXPECTED, SCRIPT, Effects, finished, tools
 
 STREAM = {"content-type": "text/event-stream"}
 TURNS = range(len(SCRIPT))
@@ -66,20 +66,6 @@ FAULTS: dict[str, Callable[[Reply], Reply]] = {
 }
 
 
-async def run_to(agent: Agent[None, str], given: str | RunState, streamed: bool) -> RunResult[str]:
-    """One run with everything decided that waits; an error carries its state."""
-    while True:
-        if streamed:
-            async with agent.stream(given) as run:
-                result = await run.finish()
-        else:
-            result = await agent.run(given)
-        check_invariants(result)
-        if result.status == "done":
-            return result
-        given = decided(result.state)
-
-
 async def with_fault(name: str, turn: int, always: bool, streamed: bool) -> int:
     """The golden run with one fault; returns how many requests it took."""
     faults = 0
@@ -99,12 +85,12 @@ async def with_fault(name: str, turn: int, always: bool, streamed: bool) -> int:
         agent = Agent(model, tools=tools(effects))
         given: str | RunState = "go"
         try:
-            result = await run_to(agent, given, streamed)
+            result = await finished(agent, given, streamed)
         except ModelError as error:
             check_invariants(error)
             effects.check_at_most_once()
             always = False  # the server is mended, and the run goes on from the error's state
-            result = await run_to(agent, RunState.model_validate_json(RunState.of(error).model_dump_json()), streamed)
+            result = await finished(agent, RunState.model_validate_json(RunState.of(error).model_dump_json()), streamed)
         requests = len(server.requests)
     assert faults >= 1
     assert result.output == "done"

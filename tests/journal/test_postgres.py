@@ -8,7 +8,7 @@ import sys
 import psycopg
 import pytest
 
-from agentkit import Agent, ConfigurationError, PostgresStore, ScriptedModel, SessionConflict, StoreError, tool
+from agentkit import Agent, PostgresStore, ScriptedModel, SessionConflict, StoreError, tool
 from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.anyio
@@ -83,9 +83,3 @@ async def test_a_database_that_is_not_there_is_a_store_error_and_no_password_is_
     with pytest.raises(StoreError, match="PostgreSQL: OperationalError") as raised:
         await store.load("a")
     assert "secret-word" not in str(raised.value)
-
-
-async def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(ConfigurationError, match=r"needs the extra `postgres`: pip install -e '\.\[postgres\]'"):
-        await PostgresStore("postgresql://127.0.0.1/none").load("a")

@@ -15,6 +15,7 @@ import pytest
 
 from agentkit import Agent, RunState, ScriptedModel, SessionConflict, StoreError, tool
 from agentkit.journal import SQLiteStore
+from tests.backends import trio_is_slow
 from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +69,7 @@ def agent() -> Agent[None, str]:
     return Agent(ScriptedModel([[("pay", {"amount": 5})], "done"]), tools=[pay])
 
 
+@trio_is_slow
 async def test_six_processes_append_to_one_session_without_gap_or_loss(tmp_path: Path) -> None:
     path, count = tmp_path / "s.db", 25
     command = [sys.executable, "-c", APPEND, str(path)]
@@ -92,6 +94,7 @@ def begun(path: Path, effects: Path, seconds: float) -> subprocess.Popen[str]:
     return process
 
 
+@trio_is_slow
 async def test_a_killed_owner_is_known_dead_at_once_and_its_call_is_unknown_never_repeated(tmp_path: Path) -> None:
     path, effects = tmp_path / "s.db", tmp_path / "effects"
     process = begun(path, effects, 60)
@@ -112,6 +115,7 @@ async def test_a_killed_owner_is_known_dead_at_once_and_its_call_is_unknown_neve
         check_invariants(await session.load())
 
 
+@trio_is_slow
 async def test_a_second_process_during_a_live_write_conflicts_and_the_first_ends_well(tmp_path: Path) -> None:
     path, effects = tmp_path / "s.db", tmp_path / "effects"
     process = begun(path, effects, 1.0)

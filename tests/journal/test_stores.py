@@ -171,20 +171,26 @@ async def test_an_id_that_cannot_be_is_refused(id: str) -> None:
         MemoryStore().session(id)
 
 
-async def test_a_second_run_beside_a_living_one_conflicts_at_once_and_nothing_is_called_unknown(opened: Opened) -> None:
-    paid: list[int] = []
-    began, go_on = anyio.Event(), anyio.Event()
+class Slow:
+    """Pays when it may go on, and not before."""
+
+    def __init__(self) -> None:
+        self.paid: list[int] = []
+        self.began, self.go_on = anyio.Event(), anyio.Event()
 
     @tool
-    async def slowly(amount: int) -> str:
-        """Pay slowly."""
-        began.set()
-        await go_on.wait()
-        paid.append(amount)
-        return "paid"
+    async def pay(self, amount: int) -> str:
+        """Pay."""
+        self.began.set()
+        await self.go_on.wait()
+        self.paid.append(amount)
+        return "paid by the old owner"
 
+
+async def test_a_second_run_beside_a_living_one_conflicts_at_once_and_nothing_is_called_unknown(opened: Opened) -> None:
+    slow = Slow()
     async with opened() as store:
-        agent = Agent(ScriptedModel([[("slowly", {"amount": 5})], "done"]), tools=[slowly])
+        agent = Agent(ScriptedModel([[("pay", {"amount": 5})], "done"]), tools=[slow])
         results: list[Any] = []
 
         async def first() -> None:
@@ -192,12 +198,12 @@ async def test_a_second_run_beside_a_living_one_conflicts_at_once_and_nothing_is
 
         async with anyio.create_task_group() as group:
             group.start_soon(first)
-            await began.wait()
+            await slow.began.wait()
             for again in ("pay again", None):
                 with pytest.raises(SessionConflict, match="in the hands of a run that lives"):
                     await agent.run(again, session=store.session("a"))
-            go_on.set()
-        assert paid == [5]
+            slow.go_on.set()
+        assert slow.paid == [5]
         assert results[0].output == "done"
         state = await store.session("a").load()
         check_invariants(state)
@@ -205,19 +211,9 @@ async def test_a_second_run_beside_a_living_one_conflicts_at_once_and_nothing_is
 
 
 async def test_taking_over_fences_the_old_owner_and_its_late_result_is_in_its_error(opened: Opened) -> None:
-    paid: list[int] = []
-    began, go_on = anyio.Event(), anyio.Event()
-
-    @tool
-    async def slowly(amount: int) -> str:
-        """Pay slowly."""
-        began.set()
-        await go_on.wait()
-        paid.append(amount)
-        return "paid by the old owner"
-
+    slow = Slow()
     async with opened() as store:
-        agent = Agent(ScriptedModel([[("slowly", {"amount": 5})], "done"]), tools=[slowly])
+        agent = Agent(ScriptedModel([[("pay", {"amount": 5})], "done"]), tools=[slow])
         errors: list[SessionConflict] = []
 
         async def first() -> None:
@@ -228,16 +224,16 @@ async def test_taking_over_fences_the_old_owner_and_its_late_result_is_in_its_er
 
         async with anyio.create_task_group() as group:
             group.start_soon(first)
-            await began.wait()
+            await slow.began.wait()
             taken = await agent.run(None, session=store.session("a"), take_over=True)
-            assert [(w.tool, w.why) for w in taken.waiting] == [("slowly", "unknown")]
-            go_on.set()
-        assert paid == [5]
+            assert [(w.tool, w.why) for w in taken.waiting] == [("pay", "unknown")]
+            slow.go_on.set()
+        assert slow.paid == [5]
         assert "paid by the old owner" in RunState.of(errors[0]).model_dump_json()
         state = taken.state.answer(taken.waiting[0], "paid after all")
         done = await agent.run(state, session=store.session("a"))
         assert done.output == "done"
-        assert paid == [5]
+        assert slow.paid == [5]
         check_invariants(await store.session("a").load())
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from agentkit import Agent, Limits, OutputTruncated, PartialOutput, RemoteModel, RunState, Settings, tool
 from agentkit.chat import Choice, ToolMessage
+from tests.backends import trio_is_slow
 from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.anyio
@@ -53,6 +54,7 @@ def agent_over(base_url: str, counter: Counter, seed: int, **settings: object) -
     return Agent(RemoteModel("tiny", base_url=base_url), tools=[counter], settings=made, limits=Limits(repeats=None))
 
 
+@trio_is_slow
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 async def test_twenty_of_twenty_runs_call_tools_and_answer(llamacpp: str, streamed: bool) -> None:
     finished = said = 0

@@ -26,6 +26,7 @@ from agentkit.journal import Compacted
 from agentkit.middleware import Compaction, Redact
 from agentkit.middleware.compaction import LEFT_OUT, SUMMARY
 from agentkit.testing import FakeServer, check_invariants
+from tests.backends import trio_is_slow
 
 pytestmark = pytest.mark.anyio
 
@@ -157,6 +158,7 @@ async def test_where_the_newest_turn_alone_is_too_long_it_is_sent() -> None:
     assert (await Agent(model, middleware=[Compaction(10)]).run("long " * 100)).output == "ok"
 
 
+@trio_is_slow
 async def test_a_strict_server_takes_what_compaction_leaves(tmp_path: Any) -> None:
     """Over HTTP, in a session on disk, killed after each entry: it goes on, under its limit, with its pairs."""
 

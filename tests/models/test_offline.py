@@ -259,6 +259,8 @@ async def test_names_inside_quotes_are_one_value() -> None:
     tools = [{"type": "function", "function": {"name": "change_address", "parameters": street}}]
     asked = await answer('Change the address to "Flat 3, 40 Long Lane".', tools=tools)
     assert [call.text for call in asked.message.calls] == ['{"address": "Flat 3, 40 Long Lane"}']
+    both = await answer('Change the address to "Mill Lane 1" and "Park Road 2".', tools=tools)
+    assert [call.text for call in both.message.calls] == ['{"address": "Mill Lane 1"}', '{"address": "Park Road 2"}']
 
 
 async def test_n_choices_are_all_paid_for() -> None:

@@ -35,10 +35,6 @@ def _lines(*lines: bytes, end: bytes = b"\n") -> bytes:
     return end.join(lines) + end
 
 
-def _payload(raw: bytes) -> bytes:
-    return raw.removeprefix(b"data: ").removesuffix(b"\n\n")
-
-
 FRAMED = (
     Quirk("Q41-comments", b": OPENROUTER PROCESSING\n\n" + CALL + b": ping\n\n:\n\n" + end(), (ADD,)),
     Quirk("Q42-an-id-and-a-comment", b"id: 1\n" + CALL + b": ping\n\n" + end(), (ADD,)),

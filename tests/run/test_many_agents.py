@@ -354,3 +354,13 @@ def test_an_agent_system_is_drawn() -> None:
     boxes = [(float(r.get("x", "")), float(r.get("y", "")), float(r.get("width", ""))) for r in root.iter(f"{svg}rect")]
     assert [x for x, _, _ in boxes] == sorted({x for x, _, _ in boxes})
     assert max(x + width for x, _, width in boxes) < float(root.get("width", ""))
+
+
+async def test_agents_in_a_circle_run_as_they_are_overridden_also_while_one_is_held_open() -> None:
+    first: Agent[None, str] = Agent("offline", name="first", handoffs=lambda: [second])
+    second: Agent[None, str] = Agent("offline", name="second", handoffs=lambda: [first])
+    model = ScriptedModel([[("transfer_to_second", {})], "from the second"])
+    with first.override(model=model), second.override(model=model):
+        async with first:
+            result = await first.run("go")
+    assert (result.agent, result.output) == ("second", "from the second")

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from agentkit import Agent, Handoff, ModelError, RemoteModel, RunResult, RunState, ScriptedModel, tool
+from agentkit import Agent, Handoff, ModelError, RemoteModel, RunState, ScriptedModel, tool
 from agentkit.journal import Admitted, Nested, Started
 from agentkit.testing import FakeServer
+from tests.faults.golden import finished
 from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.anyio
@@ -58,32 +59,12 @@ class World:
         return made("desk", [bank.as_tool(), self.note], handoffs=[Handoff(mailer, history="none")])
 
 
-def decided(state: RunState) -> RunState:
-    for call in state.waiting:
-        state = state.approve(call) if call.why == "approval" else state.answer(call, "it was done")
-    return state
-
-
-async def to_the_end(agent: Agent[None, str], given: Any, streamed: bool = False) -> RunResult[str]:
-    for _ in range(6):
-        if streamed:
-            async with agent.stream(given, nested=True) as run:
-                result = await run.finish()
-        else:
-            result = await agent.run(given)
-        check_invariants(result)
-        if result.status == "done":
-            return result
-        given = RunState.model_validate_json(decided(result.state).model_dump_json())
-    raise AssertionError("it does not end")
-
-
 EFFECTS = ["paid 1", "paid 2", "sent to ann"]
 
 
 async def test_after_a_crash_at_any_entry_the_tree_ends_the_same_and_no_write_is_done_twice() -> None:
     world = World()
-    whole = await to_the_end(world.agent(), "go")
+    whole = await finished(world.agent(), "go")
     assert (whole.output, whole.agent, sorted(world.done)) == ("all done", "mailer", EFFECTS)
     entries = list(whole.state.entries)
     assert len(entries) > 25
@@ -99,7 +80,7 @@ async def test_after_a_crash_at_any_entry_the_tree_ends_the_same_and_no_write_is
         world = World()
         state = RunState.model_validate_json(RunState.folded("j", entries[:end]).model_dump_json())
         check_invariants(state)
-        result = await to_the_end(world.agent(), state)
+        result = await finished(world.agent(), state)
         assert (result.output, result.agent) == ("all done", "mailer")
         assert len(world.done) == 3 - len(written)
 
@@ -132,11 +113,11 @@ async def test_after_an_http_fault_at_any_request_the_tree_goes_on_with_every_ef
             world = World(server.base_url)
             agent = world.agent()
             try:
-                result = await to_the_end(agent, "go", streamed)
+                result = await finished(agent, "go", streamed)
                 assert fault > 1  # an agent inside that failed is told to its caller, who goes on
             except ModelError as error:
                 check_invariants(error)
-                result = await to_the_end(agent, RunState.of(error), streamed)
+                result = await finished(agent, RunState.of(error), streamed)
             assert (result.output, server.problems) == ("all done", [])
             assert len(set(world.done)) == len(world.done)
             assert set(world.done) <= set(EFFECTS)

@@ -13,7 +13,7 @@ from agentkit import Agent, FunctionModel, ScriptedModel, tool
 from agentkit.chat import ChatRequest
 from agentkit.errors import RateLimited
 from agentkit.serve import create_app
-from tests.serve.chromium import Open, Tab, chromium
+from tests.serve.chromium import Open, Tab
 from tests.serve.paced import Paced
 from tests.serve.running import running
 
@@ -78,12 +78,6 @@ def _call(name: str, arguments: str) -> dict[str, Any]:
 def desk(**options: Any) -> Starlette:
     model = Paced(FunctionModel(answer), 0.03)
     return create_app(Agent(model, name="support", tools=[track_order, refund, pack]), **options)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from agentkit import Agent, FunctionModel, MemoryStore, Tool
 from agentkit.chat import ChatRequest
 from agentkit.serve import create_app
-from tests.serve.chromium import ELSEWHERE, Elsewhere, Tab, chromium, elsewhere_of
+from tests.serve.chromium import ELSEWHERE, Elsewhere, Tab, elsewhere_of
 from tests.serve.running import running
 
 PAYLOADS = """
@@ -42,12 +42,6 @@ STATE = """
  [...document.querySelectorAll("#app *")].flatMap((e) => [...e.attributes]).filter((a) => a.name.startsWith("on")).length,
  [...document.querySelectorAll(".text a")].map((a) => [a.getAttribute("href"), a.rel, a.target])]
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

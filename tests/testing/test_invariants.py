@@ -19,7 +19,6 @@ from agentkit import (
     RunState,
     ScriptedModel,
     TextDelta,
-    ToolError,
     ToolFinished,
     ToolStarted,
     tool,
@@ -28,7 +27,8 @@ from agentkit.journal import Admitted, Completion, Decision, Input, Result, Star
 from agentkit.testing import FakeServer, check_invariants
 
 pytestmark = pytest.mark.anyio
-SECRET = "my-own-key-0123456789"
+SECRET = "my-own-key-0123456789"  # no client's: while one lives, its key is scrubbed from what tools say
+KEY = "a-clients-key-0123456789"
 
 
 @tool
@@ -40,7 +40,7 @@ async def f(n: int = 0) -> str:
 @tool
 async def g() -> str:
     """G."""
-    raise ToolError(f"g has {SECRET}")
+    return f"g has {SECRET}"
 
 
 SCRIPT: list[Any] = [[("f", {"n": 1}), ("f", {"n": 2})], [("f", {})], "all of it is done"]
@@ -56,9 +56,9 @@ async def told(agent: Agent[None, str]) -> tuple[list[Event], RunResult[str]]:
 
 async def test_a_streamed_run_over_http_holds_all_of_them() -> None:
     with FakeServer(SCRIPT) as server:
-        agent = Agent(RemoteModel("m", base_url=server.base_url, api_key=SECRET), tools=[f])
+        agent = Agent(RemoteModel("m", base_url=server.base_url, api_key=KEY), tools=[f])
         events, result = await told(agent)
-        check_invariants(result, events=events, server=server, secrets=[SECRET])
+        check_invariants(result, events=events, server=server, secrets=[KEY])
         assert server.billed.total_tokens > 0
         await agent.run("go")
         with pytest.raises(AssertionError, match="the server billed .* prompt_tokens, the run counts"):
