@@ -61,7 +61,8 @@ class Compaction(Middleware):
     async def around_model(self, call: ModelCall, proceed: Proceed[ModelCall, ChatCompletion]) -> ChatCompletion:
         """Shorten what is too long, ask, and learn from the answer how many tokens it was."""
         messages = call.context.messages
-        if call.request.messages[-len(messages) :] != messages:  # what is built from it would undo that layer's change
+        own = len(call.request.messages) - len(messages)
+        if call.request.messages[own:] != messages:  # a request built from these would undo what that layer did
             raise ConfigurationError("Compaction: a layer before it changed the request; make Compaction the first one")
         if len(call.request.body()) * self._rate > self._tokens * NEAR:
             call = await self._compacted(call, proceed)

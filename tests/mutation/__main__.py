@@ -103,7 +103,9 @@ def verdict(mutant: Mutant, tests: list[str], copy: Path) -> Verdict:
         if not failed or first_failure(copy, [failed]) == ("", "exit code 0"):
             by = failed or f"{len(remaining)} tests, {ended}"
             return Verdict(mutant, bool(failed), by, time.monotonic() - began)
-        remaining = [test for test in remaining if not test.startswith(failed)]  # a test, or a file that has no tests
+        remaining = [test for test in remaining if not test.startswith(failed)]  # a test, or a whole file
+        if not remaining:
+            break
     return Verdict(mutant, False, f"{failed} fails while the line is whole", time.monotonic() - began)
 
 
