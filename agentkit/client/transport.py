@@ -98,9 +98,7 @@ class StackTransport(httpx.AsyncBaseTransport):
                 raise _mapped(error) from error
             raise
         stream = _Lease(response.stream, self, origin, connection)
-        return httpx.Response(
-            response.status, headers=response.headers, stream=stream, extensions=dict(response.extensions)
-        )
+        return httpx.Response(response.status, headers=response.headers, stream=stream)
 
     async def _idle(self, origin: Origin) -> Connection | None:
         free = self._free.get(origin)
