@@ -168,8 +168,8 @@ class Answer:
     async def _events(self, chunks: AsyncIterator[bytes], head: bytes, clock: Clock | None) -> ChatCompletion:
         decoder, partial, most = EventDecoder(self._sizes.event), self._partial, self._sizes.text
         size, look_at = 0, most
-        over = bool(head) and await self._take(decoder.feed(head), clock)
         feed, take = decoder.feed, self._take
+        over = bool(head) and await take(feed(head), clock)
         if not over:
             async for data in chunks:
                 events = feed(data)

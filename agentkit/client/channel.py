@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable
 from typing import Generic, TypeVar
 
 import anyio
 
 T = TypeVar("T")
 BOUND = 1024  # items that wait for a slow reader before the writer waits
+
+
+class _Done:
+    """Awaited, it is over at once: in half the time of a coroutine, of which there would be one for each event."""
+
+    __await__ = ().__iter__
+
+
+_DONE = _Done()
 
 
 class Channel(Generic[T]):
@@ -22,14 +32,20 @@ class Channel(Generic[T]):
         self._reader: anyio.Event | None = None  # set when the reader should look again
         self._writer: anyio.Event | None = None
 
-    async def put(self, item: T) -> None:
+    def put(self, item: T) -> Awaitable[None]:
         """Hand an item over; waits while `bound` items are unread."""
-        while len(self._items) >= self._bound:
-            self._writer = anyio.Event()
-            await self._writer.wait()
+        if len(self._items) >= self._bound:
+            return self._put_later(item)
         self._items.append(item)
         if self._reader is not None:
             self._wake_reader()
+        return _DONE  # type: ignore[return-value]  # any iterator will do; typeshed asks for a generator
+
+    async def _put_later(self, item: T) -> None:
+        while len(self._items) >= self._bound:
+            self._writer = anyio.Event()
+            await self._writer.wait()
+        await self.put(item)
 
     async def close(self, error: BaseException | None = None) -> None:
         """No more items; the reader gets what is left, then the error or the end."""

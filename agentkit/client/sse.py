@@ -22,11 +22,11 @@ class EventDecoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The data of the events that are complete now. Raises ProtocolError for an event over the cap."""
-        if data[:6] == b"data: " and data[-2:] == b"\n\n" and not self._buffer and not self._data:
-            whole = data[6:-2]  # one event in one piece, as most servers write
-            if b"\n" not in whole and b"\r" not in whole and len(whole) <= self._max:
-                self._begun = True
-                return [whole]
+        end = len(data) - 2
+        plain = data.find(b"\n") == end > 6 and data[:6] == b"data: " and data[-1] == 10 and b"\r" not in data
+        if plain and not self._buffer and not self._data and end - 6 <= self._max:
+            self._begun = True
+            return [data[6:end]]  # one event in one piece, as most servers write
         buffer = self._buffer + data if self._buffer else data
         if not self._begun:
             if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(buffer):

@@ -1,18 +1,22 @@
-"""Connections: httpx's own transports, one connection each, on a stack."""
+"""Connections: httpcore's, on a stack, as a transport of httpx."""
 
 from __future__ import annotations
 
 import importlib
 import ssl
-from collections.abc import AsyncIterator
-from typing import Any, Literal
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any, Literal, cast
 
+import httpcore
 import httpx
 
 from agentkit.errors import ConfigurationError, missing_extra
 
 TransportName = Literal["stack", "aiohttp"]
 Transport = TransportName | httpx.AsyncBaseTransport
+Connection = httpcore.AsyncConnectionInterface
+Origin = tuple[bytes, bytes, int | None]  # scheme, host, port
+KEPT = 5.0  # seconds that an idle connection is used again
 _CONTEXT: dict[bool, ssl.SSLContext] = {}
 
 
@@ -25,57 +29,112 @@ def ssl_context(verify: bool | ssl.SSLContext) -> ssl.SSLContext:
     return _CONTEXT[verify]
 
 
+_MAPPED: dict[type[Exception], type[httpx.TransportError]] = {
+    ours: theirs
+    for name in httpcore.__all__
+    if isinstance(ours := getattr(httpcore, name), type)
+    and issubclass(ours, Exception)
+    and isinstance(theirs := getattr(httpx, name, None), type)
+    and issubclass(theirs, httpx.TransportError)
+}
+
+
+def _mapped(error: Exception) -> Exception:
+    """httpx's error of the same name, as whoever uses an httpx transport expects."""
+    kind = _MAPPED.get(type(error))
+    return error if kind is None else kind(str(error))
+
+
 class _Lease(httpx.AsyncByteStream):
     """A response body that gives its connection back when it is closed."""
 
-    def __init__(self, stream: Any, owner: StackTransport, connection: httpx.AsyncHTTPTransport) -> None:
-        self._stream, self._owner, self._connection = stream, owner, connection
+    def __init__(self, stream: Any, owner: StackTransport, origin: Origin, connection: Connection) -> None:
+        self._stream, self._owner, self._origin, self._connection = stream, owner, origin, connection
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        iterator: AsyncIterator[bytes] = self._stream.__aiter__()
-        return iterator
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for part in self._stream:
+                yield part
+        except Exception as error:
+            raise _mapped(error) from error
 
     async def aclose(self) -> None:
         try:
             await self._stream.aclose()
         finally:
-            self._owner.give_back(self._connection)
+            self._owner.give_back(self._origin, self._connection)
 
 
 class StackTransport(httpx.AsyncBaseTransport):
-    """One-connection transports on a stack: httpx's own pool does work quadratic in its open requests."""
+    """Connections on a stack for each origin: httpx's own pool does work quadratic in its open requests."""
 
     def __init__(self, *, verify: bool | ssl.SSLContext = True, proxy: str | None = None) -> None:
-        self._verify, self._proxy = verify, proxy
-        self._free: list[httpx.AsyncHTTPTransport] = []
-        self._all: list[httpx.AsyncHTTPTransport] = []
+        # It makes connections, directly or through the proxy, and holds none of them.
+        self._maker = httpcore.AsyncConnectionPool(
+            ssl_context(verify), keepalive_expiry=KEPT, proxy=_proxy(proxy) if proxy is not None else None
+        )
+        self._free: dict[Origin, list[Connection]] = {}
+        self._all: set[Connection] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send over the connection that was used last."""
-        connection = self._free.pop() if self._free else self._made()
+        url = request.url
+        origin = (url.raw_scheme, url.raw_host, url.port)
+        target = httpcore.URL(scheme=origin[0], host=origin[1], port=origin[2], target=url.raw_path)
+        connection = await self._idle(origin) or self._made(target)
         try:
-            response = await connection.handle_async_request(request)
-        except BaseException:
-            self._free.append(connection)
+            response = await connection.handle_async_request(
+                httpcore.Request(
+                    request.method,
+                    target,
+                    headers=request.headers.raw,
+                    content=cast("AsyncIterable[bytes]", request.stream),
+                    extensions=request.extensions,
+                )
+            )
+        except BaseException as error:
+            self._all.discard(connection)  # it closed itself
+            if isinstance(error, Exception):
+                raise _mapped(error) from error
             raise
-        response.stream = _Lease(response.stream, self, connection)
-        return response
+        stream = _Lease(response.stream, self, origin, connection)
+        return httpx.Response(response.status, headers=response.headers, stream=stream)
 
-    def _made(self) -> httpx.AsyncHTTPTransport:
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-        context = ssl_context(self._verify)
-        connection = httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=self._proxy, trust_env=False)
-        self._all.append(connection)
+    async def _idle(self, origin: Origin) -> Connection | None:
+        free = self._free.get(origin)
+        while free:
+            connection = free.pop()
+            if not connection.has_expired():
+                return connection
+            self._all.discard(connection)
+            await connection.aclose()
+        return None
+
+    def _made(self, url: httpcore.URL) -> Connection:
+        connection = self._maker.create_connection(url.origin)
+        self._all.add(connection)
         return connection
 
-    def give_back(self, connection: httpx.AsyncHTTPTransport) -> None:
-        """The connection is free again."""
-        self._free.append(connection)
+    def give_back(self, origin: Origin, connection: Connection) -> None:
+        """The connection is free again, if it can be used again."""
+        if connection.is_available():
+            self._free.setdefault(origin, []).append(connection)
+        else:
+            self._all.discard(connection)
 
     async def aclose(self) -> None:
         """Close all connections."""
+        self._free.clear()
         while self._all:
             await self._all.pop().aclose()
+
+
+def _proxy(url: str) -> httpcore.Proxy:
+    proxy = httpx.Proxy(url)
+    where = httpcore.URL(
+        scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=proxy.url.raw_path
+    )
+    return httpcore.Proxy(where, auth=proxy.raw_auth, headers=proxy.headers.raw)
 
 
 def make_transport(transport: Transport, verify: bool | ssl.SSLContext, proxy: str | None) -> httpx.AsyncBaseTransport:

@@ -56,20 +56,19 @@ class EarlyStarts:
                 await self.restart("the model began its message again")
             self._partial = partial
         emit = self._emit
-        for delta in partial.deltas:
-            if emit is None:
-                break
-            kind, text, choice, _ = delta
-            if kind == "content":
-                await emit(TextDelta(text, choice))
-                if self._structured:
-                    await self._tell_output(delta, partial)
-            elif kind == "reasoning":
-                await emit(ReasoningDelta(text, choice))
-            elif kind == "refusal":
-                await emit(RefusalDelta(text, choice))
-        if self._enabled and (first := partial.choices.get(0)) is not None and first.calls:
-            await self._start_complete(first.calls)
+        if emit is not None:
+            for delta in partial.deltas:
+                kind, text, choice, _ = delta
+                if kind == "content":
+                    await emit(TextDelta(text, choice))
+                    if self._structured:
+                        await self._tell_output(delta, partial)
+                elif kind == "reasoning":
+                    await emit(ReasoningDelta(text, choice))
+                elif kind == "refusal":
+                    await emit(RefusalDelta(text, choice))
+        if self._enabled and 0 in partial.choices and (calls := partial.choices[0].calls):
+            await self._start_complete(calls)
 
     async def _tell_output(self, delta: Delta, partial: PartialCompletion) -> None:
         output = self._run.spec.output

@@ -158,3 +158,32 @@ def test_a_limit_that_cannot_be_is_told_with_its_remedy(name: str, value: object
 def test_a_model_over_a_client_leaves_the_limits_to_the_client() -> None:
     with pytest.raises(ConfigurationError, match="give max_concurrency= and the like to ChatClient"):
         RemoteModel("m", client=ChatClient("http://localhost:1"), max_concurrency=3)
+
+
+def storm(places: int, requests: int, seconds: float = 0.1, step: float = 0.001) -> tuple[float, int]:
+    """Requests that all want to leave at once, at a server that refuses above its places; all on a clock of its own.
+
+    Returns the part of the server's capacity that was used, and how many it refused. One request leaves in a step.
+    """
+    pace, now, left, answers, refusals = Pace(Pacing()), 0.0, requests, list[float](), 0
+    while left or answers:
+        while answers and answers[0] <= now:
+            answers.pop(0)
+            ended(pace)
+        if left and pace.wait(now, 0) <= 0:
+            pace.start(now, 0)
+            if len(answers) < places:
+                answers.append(now + seconds)
+                left -= 1
+            else:
+                refusals += 1
+                refused(pace)
+        now += step
+    return requests * seconds / places / now, refusals
+
+
+@pytest.mark.parametrize("places", [5, 20, 50])
+def test_in_a_storm_nine_tenths_of_a_server_that_refuses_are_used(places: int) -> None:
+    used, refusals = storm(places, 2000)
+    assert used > 0.9
+    assert refusals <= 2000 / 10  # with five places, one in ten: every other round asks whether there is a sixth
