@@ -17,6 +17,8 @@ from typing import Any
 import anyio
 
 from agentkit import Context, PostgresStore, SessionConflict, SQLiteStore
+from agentkit.chat import UserMessage
+from agentkit.journal import Input
 
 from .golden import Effects, decided, golden_agent
 
@@ -112,7 +114,9 @@ async def _golden_run(task: Task, moments: Moments) -> None:
     async with _store(task, moments) as store:
         session = store.session(task.folder.name)
         state = await session.load()
-        result = await agent.run(None if state.entries else "go", session=session)
+        # An empty journal is begun as it was seen: whoever comes second conflicts, and begins no second run.
+        begun = state.apply(Input("golden", agent.spec.name, (UserMessage(content="go"),)))
+        result = await agent.run(None if state.entries else begun, session=session)
         while result.status == "waiting":
             result = await agent.run(decided(result.state), session=session)
 
