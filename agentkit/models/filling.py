@@ -133,7 +133,7 @@ class _Filling:
         found: list[Any] = []
         kind = _kind(items, self.root)
         if kind == "string" and not {"format", "pattern", "minLength", "maxLength"} & items.keys():
-            found = _QUOTED.findall(self.text) or names_in(self.text)
+            found = quoted(self.text) or names_in(self.text)
         elif kind in ("integer", "number"):
             numbers = map(float, _NUMBER.findall(self.text))
             found = [_within(items, number, whole=kind == "integer") for number in numbers]
@@ -160,7 +160,7 @@ class _Filling:
         about = f"{name} {schema.get('description', '')}".lower()
         if numbers and re.search(r"\b(id|number|order|no)\b", about.replace("_", " ")):
             return numbers[0]
-        return str((_QUOTED.findall(self.text) or names_in(self.text) or numbers or [self.text])[0]).strip()
+        return str((quoted(self.text) or names_in(self.text) or numbers or [self.text])[0]).strip()
 
 
 def _resolved(schema: Json, root: Json) -> Json:
