@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -117,7 +118,7 @@ class SQLiteStore:
         if self._connection is None:
             connection = self._connected()
             try:
-                _prepare(connection, self.path)
+                _prepare(connection, self.path, time.monotonic() + self._timeout)
             except BaseException:
                 connection.close()
                 raise
@@ -150,9 +151,9 @@ class SQLiteStore:
         return f"SQLiteStore({str(self.path)!r})"
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, deadline: float) -> None:
     """Write-ahead logging, a commit that survives a loss of power, and the tables."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    _log_ahead(connection, deadline)
     connection.execute("PRAGMA synchronous = FULL")
     if _version(connection) == VERSION:
         return
@@ -168,6 +169,19 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("COMMIT")
     if version not in (0, 1, VERSION):
         raise StoreError(f"{path} has version {version}; this agentkit reads version {VERSION}: use the newer agentkit")
+
+
+def _log_ahead(connection: sqlite3.Connection, deadline: float) -> None:
+    """Switch to write-ahead logging. SQLite does not wait while another process does so, so this waits."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _version(connection: sqlite3.Connection) -> int:

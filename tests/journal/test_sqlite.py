@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable
 from pathlib import Path
 
+import anyio
 import pytest
 
 from agentkit import Agent, RunState, ScriptedModel, SessionConflict, StoreError, tool
@@ -83,6 +84,25 @@ async def test_six_processes_append_to_one_session_without_gap_or_loss(tmp_path:
         mine = [row for row in rows if f'"p{number}"' in row]
         assert mine == [f'{{"by":"p{number}","n":{n}}}' for n in range(count)]
     assert len(rows) == 6 * count
+
+
+@pytest.mark.anyio
+async def test_a_new_file_that_another_process_is_writing_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # a switch to write-ahead logging meets this lock with an error, without a wait
+    loaded: list[list[bytes]] = []
+
+    async def load(store: SQLiteStore) -> None:
+        loaded.append(await store.load("x"))
+
+    async with SQLiteStore(path) as store, anyio.create_task_group() as tasks:
+        tasks.start_soon(load, store)
+        await anyio.sleep(0.1)
+        assert not loaded
+        other.execute("COMMIT")
+    assert loaded == [[]]
+    other.close()
 
 
 def begun(path: Path, effects: Path, seconds: float) -> subprocess.Popen[str]:
