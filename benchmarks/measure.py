@@ -20,6 +20,7 @@ LONGEST = 300  # seconds of one process; a client that takes longer is reported 
 _CLEAN = {
     **{name: value for name, value in os.environ.items() if not name.startswith(("AGENTKIT_", "OPENAI_"))},
     "NO_PROXY": "127.0.0.1",
+    "PYTHONDONTWRITEBYTECODE": "",  # an installed package is compiled once
     "DO_NOT_TRACK": "1",
     "OPENAI_AGENTS_DISABLE_TRACING": "1",
     "LANGSMITH_TRACING": "false",

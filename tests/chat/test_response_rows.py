@@ -223,3 +223,13 @@ def test_a_full_answer_fits_the_public_schema_read_or_streamed(finish: str) -> N
     for completion in (read_completion(copy.deepcopy(body)), partial.completion()):
         assert completion.to_json() == body
         assert [error.message for error in answer.iter_errors(completion.to_json())] == []
+
+
+def test_answers_share_the_names_of_their_fields_and_a_copy_of_one_has_its_own() -> None:
+    first, second = read_completion(copy.deepcopy(FULL)), read_completion(copy.deepcopy(FULL))
+    assert first.message.model_fields_set is second.message.model_fields_set
+    named = first.message.model_copy(update={"name": "critic"})
+    assert named.to_json() == {**FULL["choices"][0]["message"], "name": "critic"}
+    assert first.to_json() == second.to_json() == FULL
+    made_up = [read_completion({**FULL, f"field_{number}": number}) for number in range(1000)]
+    assert [answer.to_json() for answer in made_up] == [{**FULL, f"field_{n}": n} for n in range(1000)]
