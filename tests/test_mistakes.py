@@ -107,6 +107,7 @@ MISTAKES: list[tuple[str, type[Exception], Callable[[], object], str]] = [
     ("key that is no text", WRONG, lambda: remote("https://api.example.com/v1", api_key=42), "api_key is int; give the key as a text"),
     ("base_url without a scheme", WRONG, lambda: remote("api.example.com/v1"), "base_url='api.example.com/v1' must begin with https:// (or http:// for a local server) and name a host"),
     ("base_url of a public host over http", WRONG, lambda: remote("http://api.example.com/v1"), "base_url='http://api.example.com/v1' would send the key unencrypted; use https://, or ChatClient(..., allow_http=True)"),
+    ("base_url with a name part missing", WRONG, lambda: remote("https://api..com/v1"), "base_url='https://api..com/v1' is no URL: encoding with 'idna' codec failed (UnicodeError: label empty or too long)"),
     ("base_url with a port too high", WRONG, lambda: remote("https://api.example.com:99999/v1"), "base_url='https://api.example.com:99999/v1' is no URL: Port out of range 0-65535"),
     ("base_url with a query", WRONG, lambda: remote("https://api.example.com/v1?key=secret"), "base_url must hold no user, password, query or fragment; give the key as api_key="),
     ("base_url that is no text", WRONG, lambda: remote(8080), "base_url=8080 is no text; give base_url='https://...'"),

@@ -32,6 +32,7 @@ def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
     try:
         parts = urlsplit(base_url)
         host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")  # a name part that is empty or too long cannot be looked up
     except ValueError as error:
         raise ConfigurationError(f"{where} is no URL: {_HIDDEN.sub('***', str(error))}") from None
     if parts.scheme not in ("http", "https") or not host:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from .secret import Secret
-from .transport import UNCONNECTED, Transport, make_transport
+from .transport import REFUSED_BY_PROXY, UNCONNECTED, Transport, make_transport
 
 
 class Sender:
@@ -46,7 +46,11 @@ class Sender:
 
     def reason(self, error: Exception) -> str:
         """Why sending failed; what to look at when there was no connection."""
-        advice = "; is base_url right, and does a server listen there?" if self.unsent(error) else ""
+        advice = ""
+        if isinstance(error, REFUSED_BY_PROXY):
+            advice = "; does the proxy let you through?"
+        elif self.unsent(error):
+            advice = "; is base_url right, and does a server listen there?"
         return f"{str(error) or 'no reason given'} ({type(error).__name__}){advice}"
 
     async def send(self, content: bytes, added: Mapping[str, str] | None = None) -> Any:

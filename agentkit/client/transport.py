@@ -34,9 +34,10 @@ FAILURES: tuple[type[Exception], ...] = (  # what sending and reading may raise
     *(httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, httpcore.TimeoutException),
     *(httpcore.UnsupportedProtocol, OSError),
 )
+REFUSED_BY_PROXY = (httpx.ProxyError, httpcore.ProxyError)
 UNCONNECTED: tuple[type[Exception], ...] = (  # those of them without a connection, so that no answer can be lost
     *(httpx.ConnectError, httpx.ConnectTimeout, httpcore.ConnectError, httpcore.ConnectTimeout),
-    ConnectionRefusedError,
+    *(ConnectionRefusedError, *REFUSED_BY_PROXY),
 )
 
 

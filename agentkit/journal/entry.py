@@ -59,6 +59,7 @@ class Attempted:
     usage: CompletionUsage | None = None
     repair: bool = False  # the model itself went wrong and is asked again, within limits.repairs
     lost: int = 0  # answers to the same request that came to nothing before
+    sent: bool = True  # whether the request left at all: without a connection it cost nothing
     kind: Literal["attempted"] = "attempted"
     __pydantic_config__ = _CLOSED
 

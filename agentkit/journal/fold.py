@@ -77,7 +77,7 @@ def spent(before: Usage, entry: Completion | Attempted | Compacted) -> Usage:
     """The usage with what this entry cost."""
     if isinstance(entry, Compacted):
         return before if entry.usage is None else before.plus(entry.usage)
-    after = before.plus(entry.usage)
+    after = before.plus(entry.usage) if isinstance(entry, Completion) or entry.sent else before
     return after + Usage(requests=entry.lost, requests_unknown=entry.lost) if entry.lost else after
 
 

@@ -25,6 +25,7 @@ from agentkit.client import RETRIES
 from agentkit.errors import (
     BadRequest,
     ConfigurationError,
+    ConnectionFailed,
     ContentFiltered,
     ModelError,
     ModelRefused,
@@ -151,7 +152,8 @@ def _asked_again(run: Run, error: BaseException) -> bool:
     again = isinstance(error, BadRequest) and error.code == "tool_use_failed"
     again = (again or isinstance(error, _Malformed)) and run.state.repairs < run.team.limits.repairs
     usage, silent = getattr(error, "usage", None), again and isinstance(error, _Malformed)
-    run.record(Attempted(type(error).__name__, error.text, usage, silent, lost))
+    sent = not isinstance(error, ConnectionFailed) or error.sent
+    run.record(Attempted(type(error).__name__, error.text, usage, silent, lost, sent))
     if again and isinstance(error, BadRequest):
         run.record(Told("repair", "Your tool call could not be read. Call the tool again with valid JSON arguments."))
     return again
