@@ -156,7 +156,8 @@ async def test_a_slow_tool_times_out_and_the_run_goes_on() -> None:
         await anyio.sleep_forever()
         return ""
 
-    result = await Agent(ScriptedModel([[("slow", {})], "done"]), tools=[slow]).run("go")
+    with anyio.fail_after(10):
+        result = await Agent(ScriptedModel([[("slow", {})], "done"]), tools=[slow]).run("go")
     reply = next(str(m.content) for m in result.messages if m.role == "tool")
     assert "timeout" in reply
     assert "unknown" in reply
