@@ -23,6 +23,13 @@ def document(paths: dict[str, Any], version: str = "3.1.0", **more: Any) -> dict
     return {"openapi": version, "info": {"title": "Test", "version": "1"}, "paths": paths, **more}
 
 
+def nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": "array", "items": schema}
+    return schema
+
+
 def parameter(name: str, place: str, schema: Any = None, **more: Any) -> dict[str, Any]:
     return {"name": name, "in": place, "schema": schema or {"type": "string"}, **more}
 
@@ -326,6 +333,7 @@ def test_the_servers_of_a_document_are_not_trusted() -> None:
         ({"parameters": [parameter("a", "path")]}, "differ in a"),
         ({"requestBody": {"content": {"application/xml": {}}}}, "which cannot be written"),
         ({"servers": [{"url": "https://uploads.example"}]}, "servers of its own"),
+        ({"parameters": [parameter("a", "query", nested(2000))]}, "recursion"),
     ],
 )
 async def test_an_operation_that_cannot_be_called_is_left_out_with_the_reason(
