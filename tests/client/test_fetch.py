@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
 from agentkit import ConfigurationError, SourceFailed
@@ -25,6 +26,9 @@ async def fetched(script: Script, path: str = "/doc", **options: int) -> tuple[s
             url = server.base_url.replace("127.0.0.1", "localhost").removesuffix("/v1")
             return await fetch(f"{url}{path}", allow_private=True, **options), list(server.requests)
         finally:
+            with anyio.fail_after(5):  # however it went, no connection is left
+                while server.open_connections:
+                    await anyio.sleep(0.005)
             server.requests.clear()  # they are no chat completions
 
 
@@ -122,8 +126,9 @@ async def test_redirects_are_checked_like_the_first_url() -> None:
 
 
 async def test_what_is_too_large_compressed_or_an_error_is_not_taken() -> None:
+    assert (await fetched([text("x" * 1000)], max_bytes=1000))[0] == "x" * 1000
     with pytest.raises(SourceFailed, match="larger than 1000 bytes"):
-        await fetched([Reply(b"x" * 2000, 100, headers=TEXT)], max_bytes=1000)
+        await fetched([Reply(b"x" * 1001, 100, headers=TEXT, ending="hang")], max_bytes=1000, seconds=10)
     with pytest.raises(SourceFailed, match="compressed"):
         await fetched([text("x", **{"content-encoding": "gzip"})])
     with pytest.raises(SourceFailed, match="answered 404"):
