@@ -199,7 +199,7 @@ async def test_an_error_of_the_listener_passes_and_closes_the_connection() -> No
         raise ZeroDivisionError
 
     with serve([sse(text("hel"), text("lo"), ending="hang")]) as server:
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError), anyio.fail_after(10):
             await ChatClient(server.base_url).complete(REQUEST, on_chunk)
         assert await closed(server)
 

@@ -199,7 +199,7 @@ async def test_seconds_limit_active_time() -> None:
         await anyio.sleep_forever()
         return ""
 
-    with pytest.raises(LimitReached) as caught:
+    with pytest.raises(LimitReached) as caught, anyio.fail_after(10):
         await Agent(ScriptedModel([[("forever", {})], "x"]), tools=[forever], limits=Limits(seconds=0.02)).run("go")
     assert caught.value.limit == "seconds"
     state = RunState.of(caught.value)
