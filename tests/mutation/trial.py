@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 from .mutants import ROOT
 
 OPTIONS = ["-q", "-p", "no:cacheprovider", "--no-header", "--tb", "no"]
-HANGS = 60  # seconds after which a test has failed
+HANGS = 30  # seconds after which a test has failed
 
 
 class _FirstFailure:
-    """Writes down which test failed, at that moment: what a broken line leaves behind may end pytest without its report."""
+    """Writes down which test failed or hangs, at that moment: with a broken line pytest may not live to report it."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
+        self._hangs: threading.Timer | None = None
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self._hangs is not None:
+            self._hangs.cancel()
+        self._hangs = threading.Timer(HANGS, self._end, [nodeid])
+        self._hangs.start()
+
+    def _end(self, nodeid: str) -> None:
+        self._out.write_text(nodeid)
+        os._exit(1)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:
@@ -39,5 +51,5 @@ def tested(copy: Path, tests: list[str], out: Path) -> None:
         del sys.modules[name]
     import pytest
 
-    options = [*OPTIONS, "-x", "--assert", "plain", "--timeout", str(HANGS), "-o", "addopts=--import-mode=importlib"]
+    options = [*OPTIONS, "-x", "--assert", "plain", "-o", "addopts=--import-mode=importlib"]
     os._exit(int(pytest.main([*options, *tests], plugins=[_FirstFailure(out)])))
