@@ -29,7 +29,7 @@ from agentkit import (
     Timeout,
 )
 from agentkit.chat import UserMessage
-from tests.loopback import Loopback, Received, Reply, serve, sse, whole
+from tests.loopback import Received, Reply, closed, serve, sse, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -50,14 +50,6 @@ HELLO = sse(text("hel"), text("lo"), "[DONE]")
 
 async def ignore(chunk: dict[str, Any], partial: Any) -> None:
     pass
-
-
-async def closed(server: Loopback) -> bool:
-    """Whether all connections end soon; the server hears of it a moment later."""
-    with anyio.move_on_after(2):
-        while server.open_connections:
-            await anyio.sleep(0.005)
-    return server.open_connections == 0
 
 
 async def test_what_is_retried_and_how_often() -> None:

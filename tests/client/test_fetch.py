@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import anyio
 import pytest
 
 from agentkit import ConfigurationError, SourceFailed
 from agentkit.client import fetch
 from agentkit.client.fetch import is_public
-from tests.loopback import Received, Reply, Script, serve
+from tests.loopback import Received, Reply, Script, closed, serve
 
 pytestmark = pytest.mark.anyio
 
@@ -26,9 +25,7 @@ async def fetched(script: Script, path: str = "/doc", **options: int) -> tuple[s
             url = server.base_url.replace("127.0.0.1", "localhost").removesuffix("/v1")
             return await fetch(f"{url}{path}", allow_private=True, **options), list(server.requests)
         finally:
-            with anyio.fail_after(5):  # however it went, no connection is left
-                while server.open_connections:
-                    await anyio.sleep(0.005)
+            assert await closed(server)
             server.requests.clear()  # they are no chat completions
 
 

@@ -18,7 +18,7 @@ from anyio.lowlevel import checkpoint
 
 from agentkit import Agent, ConfigurationError, Context, OpenAPI, RunState, ScriptedModel, Tool, ToolError
 from tests.invariants import check_invariants
-from tests.loopback import Loopback, Received, Reply, whole
+from tests.loopback import Loopback, Received, Reply, closed, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -273,14 +273,6 @@ async def test_an_answer_of_any_kind_becomes_one_message(reply: Reply, told: str
     assert told in answer
     assert len(answer) < 1200
     assert len(server.requests) == 1
-
-
-async def closed(server: Loopback) -> bool:
-    """Whether all connections end soon; the server hears of it a moment later."""
-    with anyio.move_on_after(5):
-        while server.open_connections:
-            await anyio.sleep(0.005)
-    return server.open_connections == 0
 
 
 class CancelsWhen(logging.Handler):
