@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from agentkit.errors import ProtocolError, StreamTruncated
 
@@ -13,6 +13,8 @@ from .sendable import is_object
 from .wire import Json, is_json, is_list
 
 Kind = Literal["content", "refusal", "reasoning", "call"]
+Delta = tuple[Kind, str, int]
+"""What a chunk brought, in one form for all providers: the kind of piece, its text, the choice it belongs to."""
 OnChunk = Callable[[dict[str, Any], "PartialCompletion"], Awaitable[None]]
 _REASONING = ("reasoning_content", "reasoning")
 _KNOWN = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "audio", "obfuscation", *_REASONING})
@@ -48,19 +50,6 @@ class PartialCall:
             }
         function = {**self.function_extra, "name": self.name, "arguments": self.arguments}
         return {**self.extra, "id": self.id or minted_id(), "type": "function", "function": function}
-
-
-class Delta(NamedTuple):
-    """What the last chunk brought, in one form for all providers."""
-
-    kind: Kind
-    text: str
-    choice: int
-    call: PartialCall | None = None
-
-
-# Makes a Delta in half the time, for there is one in each chunk; pyright does not see tuple's type variable through it.
-_new = tuple.__new__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 class PartialChoice:
@@ -207,7 +196,7 @@ class PartialCompletion:
             content = delta.get("content")
             if content.__class__ is str and content:
                 choice.content.append(content)
-                deltas.append(_new(Delta, ("content", content, index, None)))
+                deltas.append(("content", content, index))
                 if choice.calls:
                     choice.calls[-1].closed = True
                 if len(delta) > 1:
@@ -246,10 +235,10 @@ def _add_parts(choice: PartialChoice, content: Any, index: int, deltas: list[Del
     text, reasoning = split_content(content)
     if reasoning:
         choice.reasoning.append(reasoning)
-        deltas.append(Delta("reasoning", reasoning, index))
+        deltas.append(("reasoning", reasoning, index))
     if text:
         choice.content.append(text)
-        deltas.append(Delta("content", text, index))
+        deltas.append(("content", text, index))
 
 
 def _add_rest(choice: PartialChoice, delta: Json, index: int, deltas: list[Delta]) -> None:
@@ -262,13 +251,13 @@ def _add_rest(choice: PartialChoice, delta: Json, index: int, deltas: list[Delta
     refusal = delta.get("refusal")
     if refusal:
         choice.refusal.append(refusal)
-        deltas.append(Delta("refusal", refusal, index))
+        deltas.append(("refusal", refusal, index))
     for key in _REASONING:
         text = delta.get(key)
         if text and isinstance(text, str):
             choice.reasoning_key = key
             choice.reasoning.append(text)
-            deltas.append(Delta("reasoning", text, index))
+            deltas.append(("reasoning", text, index))
             break  # some send both names for one text
     legacy: Json | None = delta.get("function_call")
     if isinstance(legacy, dict):
@@ -307,7 +296,7 @@ def _add_call(choice: PartialChoice, raw: Json, index: int, deltas: list[Delta])
         call.extra[key] = raw[key]
     for key in inner.keys() - {"name", "arguments", "input"}:
         call.function_extra[key] = inner[key]
-    deltas.append(Delta("call", piece, index, call))
+    deltas.append(("call", piece, index))
 
 
 def _add_logprobs(choice: PartialChoice, logprobs: Any) -> None:

@@ -29,6 +29,7 @@ log = logging.getLogger("agentkit")
 
 _STREAM = (b"data:", b":", b"event:", b"id:", b"retry:", b"\xef\xbb\xbf")
 _SNIFFED = max(map(len, _STREAM))
+_BRACE = ord("{")
 _STEP = 64 * 1024  # bytes that one step of decompression may give
 DRAIN = 0.2  # seconds for the end of a stream after [DONE], so that its connection can be used again
 
@@ -197,7 +198,7 @@ class Answer:
                 partial.done()
                 return True
             try:
-                chunk = from_json(data) if data[:1] == b"{" else self._chunk(data)
+                chunk = from_json(data) if data[0] == _BRACE else self._chunk(data)
             except ValueError:
                 chunk = self._damaged(data)
             if chunk is None:

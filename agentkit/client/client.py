@@ -185,7 +185,8 @@ class ChatClient:
         return () if self._key is None else (self._key,)
 
     def _sender(self) -> Sender:
-        from .sender import FAILURES, Sender  # httpx takes as long to import as all of agentkit
+        from .sender import Sender  # httpx takes as long to import as all of agentkit
+        from .transport import FAILURES
 
         self._failures = FAILURES
         return Sender(

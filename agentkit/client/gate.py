@@ -64,6 +64,7 @@ class Gate:
                 if ticket.given_up and ticket.refused is not None:
                     raise ticket.refused
         finally:
+            ticket.woken = None
             self._queue.remove(ticket)
             self._wake()
 

@@ -8,9 +8,7 @@ from typing import Any
 import httpx
 
 from .secret import Secret
-from .transport import Transport, make_transport
-
-FAILURES = (httpx.HTTPError, OSError)  # what a connection may raise
+from .transport import UNCONNECTED, Transport, make_transport
 
 
 class Sender:
@@ -42,16 +40,14 @@ class Sender:
         self._transport = make_transport(transport, verify, proxy) if http is None else None
 
     @staticmethod
-    def reason(error: Exception) -> str:
-        """Why sending failed; what to look at when there was no connection."""
-        refused = isinstance(error, (httpx.ConnectError, ConnectionRefusedError))
-        advice = "; is base_url right, and does a server listen there?" if refused else ""
-        return f"{str(error) or 'no reason given'} ({type(error).__name__}){advice}"
-
-    @staticmethod
     def unsent(error: Exception) -> bool:
         """Whether there was no connection at all, so that no answer can have been lost."""
-        return isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, ConnectionRefusedError))
+        return isinstance(error, UNCONNECTED)
+
+    def reason(self, error: Exception) -> str:
+        """Why sending failed; what to look at when there was no connection."""
+        advice = "; is base_url right, and does a server listen there?" if self.unsent(error) else ""
+        return f"{str(error) or 'no reason given'} ({type(error).__name__}){advice}"
 
     async def send(self, content: bytes, added: Mapping[str, str] | None = None) -> Any:
         """The response, its body unread. Raises one of FAILURES."""

@@ -22,9 +22,9 @@ class EventDecoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The data of the events that are complete now. Raises ProtocolError for an event over the cap."""
-        end = len(data) - 2
-        plain = data.find(b"\n") == end > 6 and data[:6] == b"data: " and data[-1] == 10 and b"\r" not in data
-        if plain and not self._buffer and not self._data and end - 6 <= self._max:
+        end = data.find(b"\n")
+        plain = end == len(data) - 2 and 6 < end <= self._max and data[-1] == 10 and data[:6] == b"data: "
+        if plain and not self._buffer and not self._data and data.find(b"\r") < 0:  # `in` would take twice as long
             self._begun = True
             return [data[6:end]]  # one event in one piece, as most servers write
         buffer = self._buffer + data if self._buffer else data

@@ -29,20 +29,15 @@ def ssl_context(verify: bool | ssl.SSLContext) -> ssl.SSLContext:
     return _CONTEXT[verify]
 
 
-_MAPPED: dict[type[Exception], type[httpx.TransportError]] = {
-    ours: theirs
-    for name in httpcore.__all__
-    if isinstance(ours := getattr(httpcore, name), type)
-    and issubclass(ours, Exception)
-    and isinstance(theirs := getattr(httpx, name, None), type)
-    and issubclass(theirs, httpx.TransportError)
-}
-
-
-def _mapped(error: Exception) -> Exception:
-    """httpx's error of the same name, as whoever uses an httpx transport expects."""
-    kind = _MAPPED.get(type(error))
-    return error if kind is None else kind(str(error))
+FAILURES: tuple[type[Exception], ...] = (  # what sending and reading may raise
+    httpx.HTTPError,
+    *(httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, httpcore.TimeoutException),
+    *(httpcore.UnsupportedProtocol, OSError),
+)
+UNCONNECTED: tuple[type[Exception], ...] = (  # those of them without a connection, so that no answer can be lost
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpcore.ConnectError, httpcore.ConnectTimeout),
+    ConnectionRefusedError,
+)
 
 
 class _Lease(httpx.AsyncByteStream):
@@ -51,12 +46,9 @@ class _Lease(httpx.AsyncByteStream):
     def __init__(self, stream: Any, owner: StackTransport, origin: Origin, connection: Connection) -> None:
         self._stream, self._owner, self._origin, self._connection = stream, owner, origin, connection
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for part in self._stream:
-                yield part
-        except Exception as error:
-            raise _mapped(error) from error
+    def __aiter__(self) -> AsyncIterator[bytes]:  # no generator of its own: there would be a step of it in each chunk
+        chunks: AsyncIterator[bytes] = self._stream.__aiter__()
+        return chunks
 
     async def aclose(self) -> None:
         try:
@@ -77,7 +69,7 @@ class StackTransport(httpx.AsyncBaseTransport):
         self._all: set[Connection] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send over the connection that was used last."""
+        """Send over the connection that was used last. Raises one of FAILURES, here and when the body is read."""
         url = request.url
         origin = (url.raw_scheme, url.raw_host, url.port)
         target = httpcore.URL(scheme=origin[0], host=origin[1], port=origin[2], target=url.raw_path)
@@ -92,10 +84,8 @@ class StackTransport(httpx.AsyncBaseTransport):
                     extensions=request.extensions,
                 )
             )
-        except BaseException as error:
+        except BaseException:
             self._all.discard(connection)  # it closed itself
-            if isinstance(error, Exception):
-                raise _mapped(error) from error
             raise
         stream = _Lease(response.stream, self, origin, connection)
         return httpx.Response(response.status, headers=response.headers, stream=stream)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from pydantic_core import to_json
 
 from agentkit.chat import (
@@ -15,12 +17,14 @@ from agentkit.chat import (
     joined,
 )
 
+_INSTRUCTING = frozenset({"system", "developer"})
+_role = attrgetter("role")
 JSON_MODE = "Answer with one JSON object and nothing else."
 
 
 def in_one(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """The same messages with all instructions joined into one message, which comes first (Q63)."""
-    if not any(isinstance(message, (SystemMessage, DeveloperMessage)) for message in messages[1:]):
+    if _INSTRUCTING.isdisjoint(map(_role, messages[1:])):  # isinstance asks pydantic, which is slow in long histories
         return messages
     texts: list[str] = []
     rest: list[Message] = []
@@ -36,6 +40,8 @@ def asking_for(
     format_: ResponseFormat | None, messages: tuple[Message, ...], *, tell_schema: bool
 ) -> tuple[Message, ...]:
     """The messages, with a last paragraph in the instructions where the format alone would not bring JSON."""
+    if format_ is None:
+        return messages
     if isinstance(format_, JsonSchemaFormat) and tell_schema:
         schema = to_json(format_.json_schema.schema_ or {"type": "object"}).decode()
         return _told(messages, f"{JSON_MODE} It must fit this JSON Schema:\n{schema}")

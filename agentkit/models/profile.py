@@ -25,6 +25,7 @@ from agentkit.errors import ConfigurationError
 from .instructions import asking_for, in_one
 
 _Key = tuple[int, bool, tuple[tuple[str, str], ...]]
+_UNSENT = (None, b"")  # a message whose bytes no profile made yet
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,16 @@ class Profile:
         messages = in_one(request.messages) if self.one_system else request.messages
         in_words = self.response_format == "json_object" or not (self.format_with_tools or request.tools is None)
         messages = asking_for(request.response_format, messages, tell_schema=in_words)
-        bodies = [self._bytes(message) for message in messages]
+        before = [getattr(message, "sent", _UNSENT) for message in messages]
+        bodies = [
+            sent if by is self else self._bytes(message) for message, (by, sent) in zip(messages, before, strict=True)
+        ]
         if self.tool_name:
             bodies = _named(messages, bodies)
         return b'{"messages":[' + b",".join(bodies) + b"]," + known[1]
 
     def _bytes(self, message: Message) -> bytes:
-        try:
-            profile, sent = message.sent
-            if profile is self:
-                return sent
-        except AttributeError:
-            pass
+        """A message's bytes, kept with it: the history is serialised once."""
         if isinstance(message, AssistantMessage):
             body = to_json(self._assistant(message))
         elif message.role in ("system", "developer") and message.role != self.system_role:

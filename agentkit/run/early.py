@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 
-from agentkit.chat import Delta, PartialCall, PartialCompletion, ResponseMessage
+from agentkit.chat import PartialCall, PartialCompletion, ResponseMessage
 from agentkit.errors import ToolError
 from agentkit.tools import Arguments, Tool
 
@@ -57,12 +57,11 @@ class EarlyStarts:
             self._partial = partial
         emit = self._emit
         if emit is not None:
-            for delta in partial.deltas:
-                kind, text, choice, _ = delta
+            for kind, text, choice in partial.deltas:
                 if kind == "content":
                     await emit(TextDelta(text, choice))
                     if self._structured:
-                        await self._tell_output(delta, partial)
+                        await self._tell_output(text, choice, partial)
                 elif kind == "reasoning":
                     await emit(ReasoningDelta(text, choice))
                 elif kind == "refusal":
@@ -70,15 +69,15 @@ class EarlyStarts:
         if self._enabled and 0 in partial.choices and (calls := partial.choices[0].calls):
             await self._start_complete(calls)
 
-    async def _tell_output(self, delta: Delta, partial: PartialCompletion) -> None:
+    async def _tell_output(self, text: str, choice: int, partial: PartialCompletion) -> None:
         output = self._run.spec.output
-        length = self._lengths[delta.choice] = self._lengths.get(delta.choice, 0) + len(delta.text)
+        length = self._lengths[choice] = self._lengths.get(choice, 0) + len(text)
         if output is None or self._emit is None or length - self._read < max(1, length // 50):
             return  # parsing the whole text for each delta of a long one would be quadratic
         self._read = length
-        value = output.partial(partial.choices[delta.choice].text)
+        value = output.partial(partial.choices[choice].text)
         if value is not None:
-            await self._emit(PartialOutput(value, delta.choice))
+            await self._emit(PartialOutput(value, choice))
 
     async def _start_complete(self, calls: list[PartialCall]) -> None:
         for ordinal, call in enumerate(calls):

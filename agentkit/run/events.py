@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,12 +28,20 @@ class RunStarted:
     agent: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class TextDelta:
     """A piece of the answer's text."""
 
     text: str
     choice: int = 0
+
+    def __init__(self, text: str, choice: int = 0) -> None:
+        _set_text(self, text)  # a frozen class's own way takes twice as long, and there is one in each chunk
+        _set_choice(self, choice)
+
+
+_set_text: Callable[[TextDelta, str], None] = TextDelta.__dict__["text"].__set__
+_set_choice: Callable[[TextDelta, int], None] = TextDelta.__dict__["choice"].__set__
 
 
 @dataclass(frozen=True, slots=True)

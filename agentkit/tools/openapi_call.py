@@ -48,7 +48,7 @@ class Caller:
         self, method: str, prepared: Prepared, credentials: Sequence[Credential], secrets: Sequence[Secret]
     ) -> ToolResult:
         """One request, one answer. Raises ToolError, without any secret in it."""
-        import httpx
+        from agentkit.client.transport import FAILURES
 
         assert self._transport is not None  # Held opens before it gives
         request = self._request(method, prepared, credentials)
@@ -59,7 +59,7 @@ class Caller:
             finally:
                 with anyio.CancelScope(shield=True):
                     await response.aclose()
-        except (httpx.TransportError, httpx.StreamError) as error:
+        except FAILURES as error:
             host = urlsplit(self._base_url).netloc
             raise ToolError(
                 f"{host} could not be asked: {scrub(f'{type(error).__name__}: {error}', secrets)}"

@@ -102,7 +102,7 @@ def test_any_cut_of_a_completion_adds_up_to_it(case: tuple[dict[str, Any], list[
     told = ""
     for chunk in chunks:
         partial.add(json.loads(json.dumps(chunk)))
-        told += "".join(delta.text for delta in partial.deltas if delta.kind == "content" and delta.choice == 0)
+        told += "".join(text for kind, text, choice in partial.deltas if kind == "content" and choice == 0)
     partial.done()
     assert partial.completion().to_json() == read_completion(json.loads(json.dumps(whole))).to_json()
     assert told == (whole["choices"][0]["message"]["content"] or "")
