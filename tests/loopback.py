@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import anyio
 from jsonschema import Draft202012Validator
 
 Ending = Literal["keep", "close", "cut", "reset", "hang"]
@@ -158,6 +159,14 @@ class Loopback:
                     connection.shutdown(socket.SHUT_RDWR)
         for thread in self.threads:
             thread.join(5)
+
+
+async def closed(server: Loopback) -> bool:
+    """Whether all connections end soon; the server hears of it a moment later."""
+    with anyio.move_on_after(5):
+        while server.open_connections:
+            await anyio.sleep(0.005)
+    return server.open_connections == 0
 
 
 def _read(reader: Any) -> Received | None:

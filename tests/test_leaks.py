@@ -15,7 +15,7 @@ import anyio
 import pytest
 
 from agentkit import Agent, ModelError, RemoteModel, tool
-from tests.loopback import Loopback, Reply, serve, sse, whole
+from tests.loopback import Loopback, Reply, closed, serve, sse, whole
 
 CALL = {"index": 0, "id": "c", "function": {"name": "slow", "arguments": "{}"}}
 ASK = sse(
@@ -88,9 +88,7 @@ def test_a_run_leaves_no_task_thread_or_connection(replies: list[Reply], how: st
             pass
         if backend == "asyncio":
             assert asyncio.all_tasks() == {asyncio.current_task()}
-        with anyio.fail_after(2):
-            while server.open_connections:
-                await anyio.sleep(0.005)
+        assert await closed(server)
 
     with serve(replies) as server, nothing_left(server):
         anyio.run(main, server, backend=backend)

@@ -80,6 +80,7 @@ MISTAKES: dict[str, tuple[type[Exception], Callable[[], object], str]] = {
     "parameter of a class of one's own": (ConfigurationError, lambda: tool(odd), f"tool 'odd' ({IN}): an annotation has no schema: Unable to generate pydantic-core schema for <class 'tests.test_mistakes_in_values.Odd'>; use types that pydantic knows, or take what the tool needs from ctx.deps"),
     "base_url with half an address": (ConfigurationError, lambda: REMOTE("m", base_url="http://[::1/v1"), "base_url='http://[::1/v1' is no URL: Invalid IPv6 URL"),
     "negative count of failures": (ConfigurationError, lambda: TOOL(look_up, max_failures=-1), f"tool 'look_up' ({IN}): max_failures=-1; use a whole number, at least 0"),
+    "timeout of no time": (ConfigurationError, lambda: TOOL(look_up, timeout=0), f"tool 'look_up' ({IN}): timeout=0; use seconds above 0, or None"),
     "length of a result as a text": (ConfigurationError, lambda: TOOL(look_up, max_result="9"), f"tool 'look_up' ({IN}): max_result='9'; use a whole number, at least 1"),
     "lock with half a field": (ConfigurationError, lambda: TOOL(look_up, lock="row:{key"), f"tool 'look_up' ({IN}): lock='row:{{key': expected '}}' before end of string; write e.g. lock='account:{{name}}'"),
     "lock of another parameter": (ConfigurationError, lambda: TOOL(look_up, lock="row:{id}"), f"tool 'look_up' ({IN}): lock names {{id}}, but the parameters are: key"),

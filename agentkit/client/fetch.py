@@ -74,15 +74,11 @@ async def _once(url: str, max_bytes: int, allow_private: bool) -> tuple[str | No
     try:
         async with httpx.AsyncHTTPTransport(verify=ssl_context(True), trust_env=False) as transport:
             response = await transport.handle_async_request(request)
-            try:
-                if response.status_code in (301, 302, 303, 307, 308):
-                    return urljoin(url, response.headers.get("location", "")), ""
-                if response.status_code != 200:
-                    raise SourceFailed(f"{_host(url)} answered {response.status_code}")
-                return None, await _text(response, _host(url), max_bytes)
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await response.aclose()
+            if response.status_code in (301, 302, 303, 307, 308):
+                return urljoin(url, response.headers.get("location", "")), ""
+            if response.status_code != 200:
+                raise SourceFailed(f"{_host(url)} answered {response.status_code}")
+            return None, await _text(response, _host(url), max_bytes)
     except httpx.TransportError as error:
         raise SourceFailed(f"{_host(url)} could not be asked: {type(error).__name__}: {error}") from None
 

@@ -80,7 +80,7 @@ class OpenAPI(Holder[Caller]):
             name = wire_name(f"{self._prefix}_{operation.id}" if self._prefix else operation.id, taken)
             try:
                 tool = self._tool(name, operation, description)
-            except ConfigurationError as error:
+            except (ConfigurationError, RecursionError) as error:
                 log.warning("OpenAPI %s: %s is left out: %s", self._title, operation.id, error)
                 continue
             taken.add(name)

@@ -6,12 +6,15 @@ import asyncio
 import gc
 import gzip
 import json
+import threading
 import zlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
 import httpx
 import pytest
+from anyio.lowlevel import checkpoint
 
 from agentkit import (
     BadRequest,
@@ -26,7 +29,7 @@ from agentkit import (
     Timeout,
 )
 from agentkit.chat import UserMessage
-from tests.loopback import Loopback, Reply, serve, sse, whole
+from tests.loopback import Received, Reply, closed, serve, sse, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -47,14 +50,6 @@ HELLO = sse(text("hel"), text("lo"), "[DONE]")
 
 async def ignore(chunk: dict[str, Any], partial: Any) -> None:
     pass
-
-
-async def closed(server: Loopback) -> bool:
-    """Whether all connections end soon; the server hears of it a moment later."""
-    with anyio.move_on_after(2):
-        while server.open_connections:
-            await anyio.sleep(0.005)
-    return server.open_connections == 0
 
 
 async def test_what_is_retried_and_how_often() -> None:
@@ -196,7 +191,7 @@ async def test_an_error_of_the_listener_passes_and_closes_the_connection() -> No
         raise ZeroDivisionError
 
     with serve([sse(text("hel"), text("lo"), ending="hang")]) as server:
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError), anyio.fail_after(10):
             await ChatClient(server.base_url).complete(REQUEST, on_chunk)
         assert await closed(server)
 
@@ -246,6 +241,78 @@ async def test_endless_bodies_streams_and_lines_end_with_an_error() -> None:
         with pytest.raises(ProtocolError, match="longer than 4194304 bytes"):
             await client.complete(REQUEST, ignore)
         assert await closed(server)
+
+
+@pytest.mark.parametrize(
+    ("reply", "streamed"),
+    [
+        (Reply(b"<html>" + b"x" * 10_000, headers={"content-type": "text/html"}), False),
+        (sse("x" * 10_000), True),
+        (sse('{"choices": ' + "x" * 10_000), True),
+    ],
+    ids=["an answer", "an event", "an event that begins as JSON"],
+)
+async def test_what_is_no_json_is_shown_as_an_excerpt(reply: Reply, streamed: bool) -> None:
+    with serve([reply]) as server:
+        with pytest.raises(ProtocolError) as raised:
+            await ChatClient(server.base_url).complete(REQUEST, ignore if streamed else None)
+    assert len(raised.value.text) == 300
+    assert len(str(raised.value)) < 500
+
+
+async def test_a_stream_that_does_not_say_so_is_told_while_it_comes() -> None:
+    unlabelled = sse(text("hel"), ending="hang")
+    with serve([Reply(unlabelled.body, headers={"content-type": "text/plain"}, ending="hang")]) as server:
+        with anyio.fail_after(10):
+            async with ChatClient(server.base_url).stream(REQUEST) as stream:
+                async for chunk in stream:
+                    assert chunk == text("hel")
+                    break
+
+
+async def test_cancelled_on_leaving_its_block_a_client_still_closes_all_connections() -> None:
+    together = threading.Barrier(2, timeout=10)  # two requests in flight need two connections
+
+    def answer(received: Received) -> Reply:
+        together.wait()
+        return HELLO
+
+    with serve(answer) as server:
+        with anyio.CancelScope() as scope:
+            async with ChatClient(server.base_url) as client:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(client.complete, REQUEST, ignore)
+                    group.start_soon(client.complete, REQUEST, ignore)
+                scope.cancel()
+        assert server.connections == 2
+        assert await closed(server)
+
+
+class Body(httpx.AsyncByteStream):
+    """One delta, then nothing; closing it takes a turn of the event loop."""
+
+    closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield sse(text("hel")).body
+        await anyio.sleep_forever()
+
+    async def aclose(self) -> None:
+        await checkpoint()
+        self.closed = True
+
+
+async def test_cancelling_a_request_closes_the_response_of_any_transport() -> None:
+    body = Body()
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, headers=STREAM, stream=body))
+    with anyio.CancelScope() as scope:
+
+        async def cancel(chunk: dict[str, Any], partial: Any) -> None:
+            scope.cancel()
+
+        await ChatClient("https://example.com/v1", "k" * 20, transport=transport).complete(REQUEST, cancel)
+    assert scope.cancelled_caught
+    assert body.closed
 
 
 async def test_a_client_that_was_given_stays_open() -> None:

@@ -7,7 +7,7 @@ import pytest
 from agentkit import ConfigurationError, SourceFailed
 from agentkit.client import fetch
 from agentkit.client.fetch import is_public
-from tests.loopback import Received, Reply, Script, serve
+from tests.loopback import Received, Reply, Script, closed, serve
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +25,7 @@ async def fetched(script: Script, path: str = "/doc", **options: int) -> tuple[s
             url = server.base_url.replace("127.0.0.1", "localhost").removesuffix("/v1")
             return await fetch(f"{url}{path}", allow_private=True, **options), list(server.requests)
         finally:
+            assert await closed(server)
             server.requests.clear()  # they are no chat completions
 
 
@@ -122,8 +123,9 @@ async def test_redirects_are_checked_like_the_first_url() -> None:
 
 
 async def test_what_is_too_large_compressed_or_an_error_is_not_taken() -> None:
+    assert (await fetched([text("x" * 1000)], max_bytes=1000))[0] == "x" * 1000
     with pytest.raises(SourceFailed, match="larger than 1000 bytes"):
-        await fetched([Reply(b"x" * 2000, 100, headers=TEXT)], max_bytes=1000)
+        await fetched([Reply(b"x" * 1001, 100, headers=TEXT, ending="hang")], max_bytes=1000, seconds=10)
     with pytest.raises(SourceFailed, match="compressed"):
         await fetched([text("x", **{"content-encoding": "gzip"})])
     with pytest.raises(SourceFailed, match="answered 404"):

@@ -18,6 +18,7 @@ import threading
 import time
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +28,18 @@ from .mutants import ROOT, Mutant, all_mutants
 from .trial import OPTIONS, tested
 
 SURVIVORS = Path(__file__).parent / "survivors.toml"
-TESTS = (  # that are quick
-    *("run", "journal", "client", "tools", "testing", "faults/test_crash_points.py"),
-    *("test_leaks.py", "test_mistakes.py", "test_mistakes_in_values.py", "test_secrets_everywhere.py"),
+TESTS = (  # that are quick; each row is measured in a process of its own
+    ("run",),
+    ("tools",),
+    ("client",),
+    ("journal",),
+    ("testing", "faults/test_crash_points.py"),
+    ("test_leaks.py", "test_mistakes.py", "test_mistakes_in_values.py", "test_secrets_everywhere.py"),
 )
 KILLED_AT_LEAST = 0.9
 UNSOUND = 5  # tests that fail anyway are left out, before the line counts as one that no test holds
-PATIENCE = 600  # seconds for the tests of one mutant; one test that hangs has failed long before
+PATIENCE = 300  # seconds for the tests of one mutant; one test that hangs has failed long before
+QUICK = 0.1  # seconds of a test
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["pytest", "hypothesis", "trio", "httpx", "pydantic", "jsonschema", "psycopg"])
 
@@ -67,25 +73,37 @@ class Scratch:
         return copy
 
 
-def covering(out: Path) -> dict[str, Any]:
-    """Which tests run which lines, out of one run of them all; or as a file from before has it."""
+def covering(out: Path, jobs: int) -> list[dict[str, Any]]:
+    """Which tests run which lines, row by row, out of one run of them all; or as a file from before has it."""
     if not out.exists():
-        tests = [f"tests/{name}" for name in TESTS]
-        environment = {**os.environ, "COVERING": str(out)}
-        command = [sys.executable, "-m", "pytest", *OPTIONS, "-p", "tests.mutation.covering", *tests]
-        subprocess.run(command, cwd=ROOT, env=environment, check=False)
-        if not out.exists():
-            sys.exit("the tests did not run")
-    found: dict[str, Any] = json.loads(out.read_text())
+        with ThreadPoolExecutor(jobs) as pool:
+            out.write_text(json.dumps([*pool.map(measured, TESTS)]))
+    found: list[dict[str, Any]] = json.loads(out.read_text())
     return found
 
 
-def tests_of(mutant: Mutant, covered: dict[str, Any]) -> list[str]:
-    """The tests that run one of its lines: those of the room it is in first, quick ones before slow ones."""
-    rows = covered["lines"].get(mutant.file, {})
-    found = {test for line in range(mutant.lines[0], mutant.lines[1] + 1) for test in rows.get(str(line), ())}
+def measured(names: Sequence[str]) -> dict[str, Any]:
+    """Which of these tests run which lines."""
+    with tempfile.TemporaryDirectory(prefix="agentkit-lines-") as folder:
+        out = Path(folder) / "lines.json"
+        command = [sys.executable, "-m", "pytest", *OPTIONS, "-p", "tests.mutation.covering"]
+        command += [f"tests/{name}" for name in names]
+        subprocess.run(command, cwd=ROOT, env={**os.environ, "COVERING": str(out)}, check=False)
+        if not out.exists():
+            sys.exit(f"the tests of {', '.join(names)} did not run")
+        found: dict[str, Any] = json.loads(out.read_text())
+        return found
+
+
+def tests_of(mutant: Mutant, covered: list[dict[str, Any]]) -> list[str]:
+    """The tests that run one of its lines: quick ones first, and among them those of the room it is in."""
+    seconds: dict[str, float] = {}
+    for row in covered:
+        lines = row["lines"].get(mutant.file, {})
+        for line in range(mutant.lines[0], mutant.lines[1] + 1):
+            seconds |= {test: row["seconds"][test] for test in lines.get(str(line), ())}
     room = f"tests/{mutant.file.split('/')[1]}/"
-    return sorted(found, key=lambda test: (not test.startswith(room), covered["seconds"].get(test, 0.0), test))
+    return sorted(seconds, key=lambda test: (seconds[test] > QUICK, not test.startswith(room), seconds[test], test))
 
 
 def verdict(mutant: Mutant, tests: list[str], copy: Path) -> Verdict:
@@ -112,13 +130,12 @@ def verdict(mutant: Mutant, tests: list[str], copy: Path) -> Verdict:
 def first_failure(copy: Path, tests: list[str]) -> tuple[str, str]:
     """The first of the tests that fails, if one does, and how their process ended; a crash of it shows nothing."""
     out = copy / "out"
+    out.unlink(missing_ok=True)
     process = FORKS.Process(target=tested, args=(copy, tests, out))
     try:
         process.start()
         process.join(PATIENCE)
-        said = out.read_text(errors="replace") if out.exists() else ""
-        failed = [line.split(maxsplit=1)[1] for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))]
-        return failed[0].partition(" - ")[0] if failed else "", f"exit code {process.exitcode}"
+        return out.read_text() if out.exists() else "", f"exit code {process.exitcode}"
     finally:
         process.kill()
         process.join()
@@ -148,7 +165,7 @@ def main() -> int:
     options = parser.parse_args()
     mutants = [mutant for mutant in all_mutants() if options.only in mutant.id][:: options.every]
     with tempfile.TemporaryDirectory(prefix="agentkit-mutants-") as folder:
-        covered, scratch = covering(options.lines or Path(folder) / "lines.json"), Scratch(Path(folder))
+        covered, scratch = covering(options.lines or Path(folder) / "lines.json", options.jobs), Scratch(Path(folder))
 
         def judge(mutant: Mutant) -> Verdict:
             one = verdict(mutant, tests_of(mutant, covered), scratch())

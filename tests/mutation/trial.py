@@ -4,18 +4,45 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 from .mutants import ROOT
 
 OPTIONS = ["-q", "-p", "no:cacheprovider", "--no-header", "--tb", "no"]
+HANGS = 30  # seconds after which a test has failed
+
+
+class _FirstFailure:
+    """Writes down which test failed or hangs, at that moment: with a broken line pytest may not live to report it."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._hangs: threading.Timer | None = None
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self._hangs is not None:
+            self._hangs.cancel()
+        self._hangs = threading.Timer(HANGS, self._end, [nodeid])
+        self._hangs.start()
+
+    def _end(self, nodeid: str) -> None:
+        self._out.write_text(nodeid)
+        os._exit(1)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self._out.write_text(report.nodeid)
+
+    pytest_collectreport = pytest_runtest_logreport
 
 
 def tested(copy: Path, tests: list[str], out: Path) -> None:
-    """Run the tests until one fails; what pytest says is in the file `out`."""
-    file = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
+    """Run the tests until one fails, and write its name into the file `out`."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
     os.chdir(copy)
     os.environ |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     sys.dont_write_bytecode = True
@@ -24,6 +51,5 @@ def tested(copy: Path, tests: list[str], out: Path) -> None:
         del sys.modules[name]
     import pytest
 
-    code = pytest.main([*OPTIONS, "-x", "--assert", "plain", "-o", "addopts=--import-mode=importlib -rfE", *tests])
-    sys.stdout.flush()
-    os._exit(int(code))
+    options = [*OPTIONS, "-x", "--assert", "plain", "-o", "addopts=--import-mode=importlib"]
+    os._exit(int(pytest.main([*options, *tests], plugins=[_FirstFailure(out)])))

@@ -218,6 +218,18 @@ async def test_the_servers_word_on_trying_again_counts_more_than_its_status() ->
         assert len(server.requests) == 3
 
 
+@pytest.mark.parametrize(("tokens", "asked"), [(10, 2), (11, 3)])
+async def test_a_run_whose_tokens_are_used_up_asks_no_more(tokens: int, asked: int) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "count", "arguments": '{"number": 1}'}}
+    reply = whole({**answer("", tool_calls=[call]), "usage": USAGE})
+    with serve(lambda received: reply) as server:
+        agent = calling([], 1).replace(model=RemoteModel("m", base_url=server.base_url))
+        with pytest.raises(LimitReached) as raised:
+            await agent.run("go", limits=Limits(tokens=tokens))
+    assert (raised.value.limit, len(server.requests)) == ("tokens", asked)
+    check_invariants(raised.value)
+
+
 def calling(ran: list[int], calls: int) -> Agent[None, str]:
     @tool(effect="idempotent")
     async def count(number: int) -> str:

@@ -159,7 +159,8 @@ async def test_a_run_that_was_cut_off_goes_on_and_the_model_hears_that_a_write_i
     session = MemoryStore().session("s")
     agent = Agent(ScriptedModel([[("slow", {})], "done"]), tools=[slow])
     if way == "seconds":
-        error = await error_of(agent, "go", session=session, limits=Limits(seconds=0.05))
+        with anyio.fail_after(10):
+            error = await error_of(agent, "go", session=session, limits=Limits(seconds=0.05))
         assert isinstance(error, LimitReached)
     else:
         await cancelled_after(began, agent, session)

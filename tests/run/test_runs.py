@@ -156,7 +156,8 @@ async def test_a_slow_tool_times_out_and_the_run_goes_on() -> None:
         await anyio.sleep_forever()
         return ""
 
-    result = await Agent(ScriptedModel([[("slow", {})], "done"]), tools=[slow]).run("go")
+    with anyio.fail_after(10):
+        result = await Agent(ScriptedModel([[("slow", {})], "done"]), tools=[slow]).run("go")
     reply = next(str(m.content) for m in result.messages if m.role == "tool")
     assert "timeout" in reply
     assert "unknown" in reply
@@ -198,7 +199,7 @@ async def test_seconds_limit_active_time() -> None:
         await anyio.sleep_forever()
         return ""
 
-    with pytest.raises(LimitReached) as caught:
+    with pytest.raises(LimitReached) as caught, anyio.fail_after(10):
         await Agent(ScriptedModel([[("forever", {})], "x"]), tools=[forever], limits=Limits(seconds=0.02)).run("go")
     assert caught.value.limit == "seconds"
     state = RunState.of(caught.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextvars import ContextVar
 from typing import Any
 
@@ -15,6 +17,7 @@ from agentkit import (
     FunctionModel,
     OutputTruncated,
     PartialOutput,
+    RemoteModel,
     RunFinished,
     RunStarted,
     RunState,
@@ -27,7 +30,9 @@ from agentkit import (
     tool,
 )
 from agentkit.chat import ChatCompletion, ChatRequest, OnChunk, PartialCompletion
+from agentkit.run.sync import _KEPT
 from tests.invariants import check_invariants
+from tests.loopback import serve, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -287,11 +292,34 @@ def test_sync_views_see_the_callers_context_and_overrides() -> None:
         assert (one.output, one.messages[2].content) == ("overridden", "alice")
 
 
-def test_stream_sync_left_early_ends_the_run() -> None:
+def test_stream_sync_left_early_ends_the_run_and_its_thread() -> None:
     agent = Agent(FunctionModel(lambda request: "a long answer"))
+    threads = set(threading.enumerate())
     with agent.stream_sync("go") as run:
         for _ in run:
             break
+    with pytest.raises(ZeroDivisionError), agent.stream_sync("go"):
+        raise ZeroDivisionError
+    assert set(threading.enumerate()) <= threads
+
+
+def test_a_thread_keeps_the_connections_of_the_last_models_alone() -> None:
+    def ask_many() -> None:
+        for number in range(_KEPT + 3):
+            agent = Agent(RemoteModel(f"m{number}", base_url=server.base_url))
+            assert agent.run_sync("go").output == "done"
+        for _ in range(1000):  # the server hears of an end a moment later
+            if server.open_connections == _KEPT:
+                kept.append(_KEPT)
+                break
+            time.sleep(0.005)
+
+    kept: list[int] = []
+    with serve(lambda received: whole({"choices": [{"message": {"content": "done"}}]})) as server:
+        thread = threading.Thread(target=ask_many)  # its loop and connections end with it
+        thread.start()
+        thread.join(20)
+    assert (kept, server.connections) == ([_KEPT], _KEPT + 3)
 
 
 async def test_run_sync_inside_a_running_loop_says_what_to_do_instead(anyio_backend: str) -> None:

@@ -53,6 +53,38 @@ async def test_many_slow_sync_tools_run_side_by_side() -> None:
                 group.start_soon(called, meet)
 
 
+async def test_sixty_four_sync_tools_run_at_once_and_the_next_waits() -> None:
+    running, all_run, go_on = [0], threading.Event(), threading.Event()
+    lock = threading.Lock()
+
+    @tool
+    def work() -> int:
+        """Work."""
+        with lock:
+            running[0] += 1
+            most = running[0]
+            if most == 64:
+                all_run.set()
+        go_on.wait(20)
+        with lock:
+            running[0] -= 1
+        return most
+
+    seen: list[int] = []
+
+    async def call() -> None:
+        seen.append(await called(work))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(70):
+            group.start_soon(call)
+        try:
+            assert await anyio.to_thread.run_sync(all_run.wait, 20, limiter=anyio.CapacityLimiter(1))
+        finally:
+            go_on.set()
+    assert (len(seen), max(seen)) == (70, 64)
+
+
 class Shop:
     """Methods as tools."""
 
@@ -161,6 +193,15 @@ def test_patterns_of_raw_schemas_cannot_hang() -> None:
 def test_a_raw_schema_that_cannot_be_is_refused_at_construction(schema: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         Tool.from_schema("f", "F.", schema, lambda x: x)
+
+
+def test_a_schema_without_an_end_is_told_when_a_value_reaches_it() -> None:
+    endless = {"anyOf": [{"type": "integer"}, {"$ref": "#/$defs/a"}]}
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": endless}}
+    made = Tool.from_schema("f", "F.", schema, dict)
+    assert made.validate('{"a": 1}').values == {"a": 1}
+    with pytest.raises(ToolError, match="cannot be checked"):
+        made.validate('{"a": true}')
 
 
 def test_an_external_tool_has_no_function_to_call() -> None:

@@ -7,8 +7,9 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -27,6 +28,8 @@ from agentkit import (
     ToolSource,
     tool,
 )
+from agentkit.testing import VirtualClock
+from agentkit.tools.mcp_connection import CLOSING
 from agentkit.tools.mcp_server import mcp_server
 from tests.invariants import check_invariants
 
@@ -219,6 +222,52 @@ async def test_all_pages_are_read_and_a_tool_that_cannot_be_offered_is_left_out_
             assert [t.name for t in await source.tools()] == ["t0", "t1", "t2", "t4", "t5", "t6"]
     assert "its tool 'odd' is left out" in caplog.text
     assert "points outside the schema" in caplog.text
+
+
+async def test_a_server_that_lists_too_many_tools_is_not_believed() -> None:
+    tools = [remote(f"t{n}") for n in range(1001)]
+    async with MCPServer.memory(listing(*tools[:1000], pages=3)) as source:
+        assert len(await source.tools()) == 1000
+    async with MCPServer.memory(listing(*tools, pages=3)) as source:
+        with pytest.raises(SourceFailed, match="it lists more than 1000 tools"):
+            await source.tools()
+
+
+class Ending:
+    """A client of the SDK's kind, whose end takes what the test says."""
+
+    def __init__(self, end: Callable[[], Awaitable[None]]) -> None:
+        self._end, self.ended = end, False
+
+    async def __aenter__(self) -> Any:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._end()
+        self.ended = True
+
+
+async def test_cancelled_on_its_leaving_a_source_still_waits_for_the_servers_end() -> None:
+    client = Ending(anyio.wait_all_tasks_blocked)
+    with anyio.CancelScope() as scope:
+        async with MCPServer(lambda: client, "a server"):  # type: ignore[arg-type, return-value]  # as much of one as is used
+            scope.cancel()
+    assert client.ended
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize(("end", "passed"), [(lambda: anyio.sleep(0), 0), (lambda: anyio.sleep(3600), 2 * CLOSING)])
+def test_a_source_is_left_when_its_server_ended_or_should_have(
+    end: Callable[[], Awaitable[None]], passed: float, backend: Literal["asyncio", "trio"]
+) -> None:
+    async def main() -> float:
+        began = anyio.current_time()
+        async with MCPServer(lambda: Ending(end), "a server"):  # type: ignore[arg-type, return-value]  # likewise
+            pass
+        return anyio.current_time() - began
+
+    assert VirtualClock(autojump=0).run(main, backend=backend) == pytest.approx(passed)
 
 
 async def test_two_servers_with_the_same_names_are_refused_with_the_remedy() -> None:

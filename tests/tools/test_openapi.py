@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
-from agentkit import Agent, ConfigurationError, OpenAPI, RunState, ScriptedModel, Tool, ToolError
+from agentkit import Agent, ConfigurationError, Context, OpenAPI, RunState, ScriptedModel, Tool, ToolError
 from tests.invariants import check_invariants
-from tests.loopback import Loopback, Received, Reply, whole
+from tests.loopback import Loopback, Received, Reply, closed, whole
 
 pytestmark = pytest.mark.anyio
 
 
 def document(paths: dict[str, Any], version: str = "3.1.0", **more: Any) -> dict[str, Any]:
     return {"openapi": version, "info": {"title": "Test", "version": "1"}, "paths": paths, **more}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": "array", "items": schema}
+    return schema
 
 
 def parameter(name: str, place: str, schema: Any = None, **more: Any) -> dict[str, Any]:
@@ -221,6 +232,15 @@ async def test_an_error_of_the_api_is_told_without_the_key() -> None:
     assert "very-secret-key" not in result.state.model_dump_json()
 
 
+async def test_of_an_error_of_the_api_two_thousand_characters_are_told() -> None:
+    with loopback(lambda received: Reply(b"x" * 10_000, None, 500, {"content-type": "text/plain"})) as server:
+        async with OpenAPI(document({"/x": {"get": {"operationId": "x"}}}), base_url=server.base_url) as source:
+            (tool,) = await source.tools()
+            with pytest.raises(ToolError) as raised:
+                await tool.call(tool.validate("{}"), Context())
+    assert str(raised.value) == f"the API answered 500: {'x' * 2000}"
+
+
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
@@ -253,6 +273,61 @@ async def test_an_answer_of_any_kind_becomes_one_message(reply: Reply, told: str
     assert told in answer
     assert len(answer) < 1200
     assert len(server.requests) == 1
+
+
+class CancelsWhen(logging.Handler):
+    """Cancels a scope at the moment a line is logged."""
+
+    def __init__(self, line: str, scope: anyio.CancelScope) -> None:
+        super().__init__()
+        self._line, self._scope = line, scope
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith(self._line):
+            self._scope.cancel()
+
+
+async def test_a_call_that_is_cancelled_as_its_answer_ends_gives_the_connection_back() -> None:
+    log = logging.getLogger("httpcore.http11")
+    with loopback() as server:
+        source = OpenAPI(document({"/x": {"get": {"operationId": "x"}}}), base_url=server.base_url)
+        async with source:
+            (tool,) = await source.tools()
+            with anyio.CancelScope() as scope:
+                cancels = CancelsWhen("receive_response_body.complete", scope)
+                log.addHandler(cancels)
+                log.setLevel(logging.DEBUG)
+                try:
+                    await tool.call(tool.validate("{}"), Context())
+                    await checkpoint()
+                finally:
+                    log.removeHandler(cancels)
+                    log.setLevel(logging.NOTSET)
+            assert scope.cancelled_caught
+            for _ in range(2):
+                await tool.call(tool.validate("{}"), Context())
+        assert server.connections == 1
+        assert await closed(server)
+
+
+async def test_cancelled_on_its_leaving_a_source_still_closes_all_connections() -> None:
+    together = threading.Barrier(2, timeout=10)  # two requests in flight need two connections
+
+    def answer(received: Received) -> Reply:
+        together.wait()
+        return whole({})
+
+    with loopback(answer) as server:
+        source = OpenAPI(document({"/x": {"get": {"operationId": "x"}}}), base_url=server.base_url)
+        with anyio.CancelScope() as scope:
+            async with source:
+                (tool,) = await source.tools()
+                async with anyio.create_task_group() as group:
+                    group.start_soon(tool.call, tool.validate("{}"), Context())
+                    group.start_soon(tool.call, tool.validate("{}"), Context())
+                scope.cancel()
+        assert server.connections == 2
+        assert await closed(server)
 
 
 async def test_effects_follow_the_method_and_can_be_told_otherwise() -> None:
@@ -326,6 +401,7 @@ def test_the_servers_of_a_document_are_not_trusted() -> None:
         ({"parameters": [parameter("a", "path")]}, "differ in a"),
         ({"requestBody": {"content": {"application/xml": {}}}}, "which cannot be written"),
         ({"servers": [{"url": "https://uploads.example"}]}, "servers of its own"),
+        ({"parameters": [parameter("a", "query", nested(2000))]}, "recursion"),
     ],
 )
 async def test_an_operation_that_cannot_be_called_is_left_out_with_the_reason(
@@ -336,6 +412,33 @@ async def test_an_operation_that_cannot_be_called_is_left_out_with_the_reason(
         source = OpenAPI(document(paths), base_url="https://x.example")
     assert [t.name for t in await source.tools()] == ["good"]
     assert why in caplog.text
+
+
+async def test_an_operation_may_reach_two_thousand_schemas_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    def operation(schemas: int) -> dict[str, Any]:
+        reached = [{"$ref": f"#/components/schemas/S{n}"} for n in range(schemas)]
+        return {"operationId": f"reaches-{schemas}", "parameters": [parameter("a", "query", {"anyOf": reached})]}
+
+    schemas = {f"S{n}": {"type": "string"} for n in range(2001)}
+    paths = {"/x": {"get": operation(2000), "put": operation(2001)}}
+    with caplog.at_level(logging.WARNING, "agentkit"):
+        source = OpenAPI(document(paths, components={"schemas": schemas}), base_url="https://x.example")
+    assert [t.name for t in await source.tools()] == ["reaches-2000"]
+    assert "reaches more than 2000 schemas" in caplog.text
+
+
+async def test_a_description_is_cut_where_it_gets_long() -> None:
+    paths = {"/x": {"get": {"operationId": "short", "summary": "x" * 1024}, "put": {"operationId": "long", "summary": "x" * 1025}}}  # fmt: skip
+    source = OpenAPI(document(paths), base_url="https://x.example")
+    assert [t.description for t in await source.tools()] == ["x" * 1024, "x" * 1020 + " ..."]
+
+
+def test_a_file_too_large_to_be_a_document_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "immense.json"
+    path.touch()
+    os.truncate(path, 32 * 1024 * 1024 + 1)
+    with pytest.raises(ConfigurationError, match="larger than 33554432 bytes; give the part that you need"):
+        OpenAPI(path, base_url="https://x.example")
 
 
 def tool_of(schema: dict[str, Any], version: str, **schemas: Any) -> Tool[..., Any]:

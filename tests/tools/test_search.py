@@ -132,6 +132,8 @@ async def test_what_is_hidden_for_somebody_stays_hidden_when_it_was_found() -> N
         ("", None),
         ("  ;;; ", None),
         ("zebra", None),
+        (f"{'zebra1 ' * 9}{' '.join(f'zebra{n}' for n in range(31))} issue", "create_issue"),
+        (f"{' '.join(f'zebra{n}' for n in range(32))} issue", None),  # a query of a megabyte must not hold the loop up
     ],
 )
 async def test_queries_of_any_kind_find_what_they_mean(query: str, first: str | None) -> None:
