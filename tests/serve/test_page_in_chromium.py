@@ -380,11 +380,12 @@ def test_a_request_that_is_refused_keeps_the_draft(tab: Open, url: str) -> None:
     page.wait_for_selector("text=You said: hello")
 
 
-def test_a_server_with_keys_is_opened_by_the_fragment_which_goes_nowhere(tab: Open) -> None:
-    with running(desk(keys=["the-key"])) as url:
+@pytest.mark.parametrize("asked", [{"keys": ["the-key"]}, {"page_token": "the-key"}])
+def test_a_key_is_asked_for_or_taken_from_the_fragment_which_goes_nowhere(tab: Open, asked: dict[str, Any]) -> None:
+    with running(desk(**asked)) as url:
         here = tab(url)
         page = here.page
-        page.on("dialog", lambda asks: asks.accept("the-key") if "asks for a key" in asks.message else asks.dismiss())
+        page.on("dialog", lambda asks: asks.accept("the-key") if asks.message.startswith("give ") else asks.dismiss())
         page.goto(f"{url}/")
         page.wait_for_selector(".hollow h2 >> text=support")
         here.complaints.clear()  # the browser reports the 401

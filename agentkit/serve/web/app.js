@@ -17,7 +17,7 @@ const running = () => state.view.run?.status === "running";
 /** What the work gives; what goes wrong is shown. */
 const attempt = (work) => work().catch((error) => {
   if (error.name !== "AbortError") update({ problem: error.message });
-  if (error.status === 401 && (sessionStorage.token = prompt("This server asks for a key") ?? "")) location.reload();
+  if (error.status === 401 && (sessionStorage.token = prompt(error.message) ?? "")) location.reload();
 });
 
 const list = async () => {
