@@ -23,7 +23,8 @@ from .paused import Parking
 AnyAgent = Agent[Any, Any]
 Agents = AnyAgent | Sequence[AnyAgent] | Mapping[str, AnyAgent]
 Deps = object | Callable[[Request], object | Awaitable[object]]
-ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")  # of sessions, runs and completions (S12)
+ID_PATTERN = "[A-Za-z0-9_-]{1,128}"  # of sessions, runs and completions (S12)
+ID = re.compile(rf"{ID_PATTERN}\Z")
 
 
 @dataclass(frozen=True, eq=False)
