@@ -58,8 +58,9 @@ def description(service: Service) -> Json:
 def _schemas() -> Json:
     """The types by their names, and `RunEvent`: each event has its class's name and fields, a number and a time."""
     types: tuple[Any, ...] = (ChatRequest, ChatCompletion, ChatCompletionChunk, Decisions, Seen, Start, *ANSWERS)
-    mode: JsonSchemaMode = "validation"
-    named = [(kind.__name__, mode, TypeAdapter[Any](kind)) for kind in (*types, *EVENTS)]
+    named: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (kind.__name__, "validation", TypeAdapter(kind)) for kind in (*types, *EVENTS)
+    ]
     found, shared = TypeAdapter.json_schemas(named, ref_template=_REF + "{model}")
     schemas: Json = shared["$defs"]
     for (name, _), schema in found.items():
