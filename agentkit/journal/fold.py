@@ -43,7 +43,7 @@ def _settle(state: RunState, *messages: Message) -> None:
         state.repeated = state.repeated + 1 if print_ == state.fingerprint else 1
         state.fingerprint = print_
         messages = (*replies(state.calls.values()), *messages)
-        state.calls = {}
+        state.settled_calls, state.calls = state.calls, {}
     state.settled = state.settled.plus(*messages)
 
 

@@ -33,6 +33,7 @@ class RunState:
     settled: Trail[Message] = field(default_factory=Trail[Message])  # messages that can no longer change
     turn: int = 0  # completions in this journal: the first half of a call's identity
     calls: dict[str, Call] = field(default_factory=dict[str, Call])
+    settled_calls: dict[str, Call] = field(default_factory=dict[str, Call])  # of the turn before, as it was closed
     final: ResponseMessage | None = None
     run_from: int = 0  # index into messages where this run began
     turns: int = 0  # of this run, children included, as the next two

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import anyio
 
 from agentkit.chat import ChatCompletion
 from agentkit.errors import ConfigurationError, StatusError
+from agentkit.journal import Call, RunState
 from agentkit.run.around import Middleware, ModelCall, Proceed, RunCall, ToolRun
 from agentkit.run.result import RunResult
 from agentkit.tools import render_result
@@ -24,6 +25,7 @@ from .span import Recorder, Span
 DURATION = "gen_ai.client.operation.duration"
 TOKENS = "gen_ai.client.token.usage"
 LONGEST = 300  # characters of an error's message
+REFUSED = frozenset({"invalid", "denied", "error", "cancelled"})  # statuses of calls that never ran
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class _Scene:
     speaker: Span
     agent: str
     conversation: str
+    state: Callable[[], RunState]
+    told: set[str] = field(default_factory=set[str])  # calls that have their span, or were over before
 
     def leave(self, error: str = "") -> None:
         """End the span of an agent that the conversation was handed to."""
@@ -58,6 +62,7 @@ class Spans(Middleware):
         if outer is None or use is None:
             return await self._invoked(call, proceed, None)
         about = self._agent(outer) | _tool(use.name, use.id)
+        outer.told.add(use.id)
         if self._content:
             about["gen_ai.tool.call.arguments"] = use.arguments
         with self._span("execute_tool", use.name, outer.speaker, about) as span:
@@ -69,15 +74,19 @@ class Spans(Middleware):
         agent = call.context.agent
         about = {**self._named(agent, call.conversation), "agentkit.run.id": call.context.run_id}
         with self._span("invoke_agent", agent, parent, about) as span:
-            scene = _Scene(span, span, agent, call.conversation)
+            before = call.state()
+            over = {*before.settled_calls, *(ref for ref, known in before.calls.items() if known.result is not None)}
+            scene = _Scene(span, span, agent, call.conversation, call.state, over)
             token = self._scene.set(scene)
             try:
                 result = await proceed(call)
             except BaseException as error:
+                self._tell_refused(scene)
                 scene.leave(_kind(error))
                 raise
             finally:
                 self._scene.reset(token)
+            self._tell_refused(scene)
             scene.leave()
             span.set({"agentkit.status": result.status, **spent(result.usage)})
             return result
@@ -85,6 +94,8 @@ class Spans(Middleware):
     async def around_model(self, call: ModelCall, proceed: Proceed[ModelCall, ChatCompletion]) -> ChatCompletion:
         """One `chat` span and its measurements; attempts that failed are its events."""
         scene, model = self._scene.get(), call.request.model
+        if scene is not None:
+            self._tell_refused(scene)
         speaker = self._speaker(scene, call.context.agent) if scene is not None else None
         about = self._agent(scene) | asked(call.request, content=self._content)
         with self._span("chat", model, speaker, about, remote=True) as span, watched(span) as attempts:
@@ -114,6 +125,8 @@ class Spans(Middleware):
         """One `execute_tool` span, marked where the call began while its message still streamed."""
         scene, tool = self._scene.get(), call.tool
         about = self._agent(scene) | _tool(tool.name, call.context.call_id)
+        if scene is not None:
+            scene.told.add(call.context.call_id)
         about |= {"gen_ai.tool.description": tool.description or "", "agentkit.tool.effect": tool.effect}
         if self._asking.get():  # its task was started where the chunks come in
             about["agentkit.tool.early_start"] = True
@@ -127,6 +140,20 @@ class Spans(Middleware):
             if self._content:
                 span.set({"gen_ai.tool.call.result": render_result(result).content})
             return result
+
+    def _tell_refused(self, scene: _Scene) -> None:
+        """A span without length for each call that was answered and never ran; its error is the answer's status."""
+        state = scene.state()
+        for call in (*state.settled_calls.values(), *state.calls.values()):
+            status = _answered_with(call, closed=call.ref in state.settled_calls)
+            if status not in REFUSED or call.ref in scene.told:
+                continue
+            scene.told.add(call.ref)
+            about = {"gen_ai.operation.name": "execute_tool", **self._agent(scene), **_tool(call.name, call.ref)}
+            if self._content:
+                about |= {"gen_ai.tool.call.arguments": call.arguments, "gen_ai.tool.call.result": call.content}
+            span = self._recorder.start(f"execute_tool {call.name}", scene.speaker, about, remote=False)
+            span.end(status, call.content[:LONGEST] if self._content else "")
 
     def _speaker(self, scene: _Scene, agent: str) -> Span:
         """The span of who speaks; an agent that the conversation was handed to gets one of its own."""
@@ -176,6 +203,15 @@ class Spans(Middleware):
             raise
         finally:
             span.end(kind, message)
+
+
+def _answered_with(call: Call, *, closed: bool) -> str:
+    """The status of its answer; empty for a call that has none yet. closed: its turn is over."""
+    if call.result is not None:
+        return call.result.status
+    if call.decision is not None and call.decision.verdict == "deny":
+        return "denied"
+    return "cancelled" if closed and not call.attempt and call.phase in ("proposed", "ready", "approval") else ""
 
 
 def _tool(name: str, call_id: str) -> Attributes:

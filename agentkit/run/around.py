@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from agentkit.chat import ChatCompletion, ChatRequest, CompletionUsage, Message
 from agentkit.errors import ConfigurationError
+from agentkit.journal import RunState
 from agentkit.models import Model
 from agentkit.tools import Arguments, Context, Tool
 
@@ -27,13 +28,14 @@ class RunCall:
     """What `around_run` sees: the run's input messages and its context.
 
     conversation: the id of the journal, which is its session's. inside: the call that the agent runs as, for an agent
-    that is a tool of another; its run lies inside the other's.
+    that is a tool of another; its run lies inside the other's. state: gives the run's state as it stands.
     """
 
     messages: tuple[Message, ...]
     context: Context[Any]
     conversation: str = ""
     inside: ToolUse | None = None
+    state: Callable[[], RunState] = RunState
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,8 @@ async def _layered(
     async def core(call: RunCall) -> RunResult[Any]:
         return await go_on(run)
 
-    call = RunCall(run.state.new_messages, run.context(), run.shared.journal.state.journal, inside)
+    conversation = run.shared.journal.state.journal
+    call = RunCall(run.state.new_messages, run.context(), conversation, inside, lambda: run.state)
     return await onion(run.shared.middleware, "around_run", core)(call)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import secrets
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -26,7 +27,6 @@ from .guard import Guard, Reach
 from .service import Agents, Deps, Service
 
 KEYS = "AGENTKIT_SERVE_KEYS"  # separated by commas
-GRACE = 10  # seconds that answers have to end when the server is stopped
 
 
 def create_app(
@@ -34,6 +34,7 @@ def create_app(
     *,
     store: Store | None = None,
     keys: Iterable[str] = (),
+    page_token: str | None = None,
     hosts: Iterable[str] = (),
     reach: Reach | None = None,
     deps: Deps = None,
@@ -42,14 +43,16 @@ def create_app(
     """An ASGI application that serves agents under their names; one `Agent`, several, or `{name: agent}`.
 
     store: where sessions, stored completions and runs that wait are kept (None: in memory). keys: who may ask; no
-    keys, no questions. hosts: names of this server beside localhost and addresses. deps: what the agents' tools get, or
-    a function of the request that makes it. client_instructions: "append" puts system and developer messages of
-    clients after the agent's instructions, "refuse" answers them with 400.
+    keys, no questions. page_token: what the page's routes ask for where there are no keys (S9). hosts: names of this
+    server beside localhost and addresses. deps: what the agents' tools get, or a function of the request that makes
+    it. client_instructions: "append" puts system and developer messages of clients after the agent's instructions,
+    "refuse" answers them with 400.
     """
     service = Service.of(
         agents,
         store=store,
         keys=keys,
+        page_token=page_token,
         hosts=tuple(hosts),
         reach=reach,
         deps=deps,
@@ -57,7 +60,8 @@ def create_app(
     )
 
     live = runs.Runs(service)
-    guard = Middleware(Guard, keys=service.keys, hosts=service.hosts, reach=service.reach)
+    keyed, token = service.keys, service.page_token
+    guard = Middleware(Guard, keys=keyed, page_token=token, hosts=service.hosts, reach=service.reach)
     handlers = {HTTPException: refused, Refusal: refused}
     routes, lifespan = _routes(service, live), _lifespan(service, live)
     app = Starlette(routes=routes, middleware=[guard], exception_handlers=handlers, lifespan=lifespan)
@@ -104,17 +108,20 @@ def serve(
 ) -> None:
     """Serve agents, or an application of `create_app`, until it is interrupted.
 
-    keys: None takes those of AGENTKIT_SERVE_KEYS. Raises ConfigurationError for a host beyond this machine without
-    keys, unless `insecure`, which is warned of (S10).
+    keys: None takes those of AGENTKIT_SERVE_KEYS; without any the page has a token, told with its address (S9). Raises
+    ConfigurationError for a host beyond this machine without keys, unless `insecure`, which is warned of (S10).
     """
-    import uvicorn  # asyncio's machinery, and only a server needs it
+    from .listening import listen  # asyncio's machinery, and only a server needs it
 
     if not isinstance(served, Starlette):
         known = os.environ.get(KEYS, "").split(",") if keys is None else keys
         named = [*hosts, *([] if _is_address(host) else [host])]
-        served = create_app(served, store=store, keys=[key for key in known if key.strip()], hosts=named, deps=deps)
-    _check_bind(host, served.state.service, insecure)
-    uvicorn.run(served, host=host, port=port, server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE)
+        given, token = [key for key in known if key.strip()], secrets.token_urlsafe(24)
+        served = create_app(served, store=store, keys=given, page_token=token, hosts=named, deps=deps)
+    service: Service = served.state.service
+    _check_bind(host, service, insecure)
+    token = "" if service.keys or service.page_token is None else service.page_token.reveal()
+    listen(served, host, port, token)
 
 
 def _check_bind(host: str, service: Service, insecure: bool) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic.json_schema import models_json_schema
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 
 from agentkit.chat import ChatCompletion, ChatCompletionChunk, ChatRequest, Json
 
+from .conversations import Seen
 from .decisions import Decisions
-from .service import ID, Service
+from .runs import Start
+from .service import ID_PATTERN, Service
+from .shapes import ANSWERS, EVENTS
 
 _REF = "#/components/schemas/"
-_FAILURES = (400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 502, 504)
+_FAILURES = (400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 502, 503, 504)
 _NULLABLE = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 _ERROR: Json = {
     "type": "object",
@@ -34,35 +38,57 @@ _ERROR: Json = {
 
 def description(service: Service) -> Json:
     """The document of this service: its routes, what they take, what they answer."""
-    types: list[Any] = [ChatRequest, ChatCompletion, ChatCompletionChunk, Decisions]
-    _, schemas = models_json_schema([(kind, "validation") for kind in types], ref_template=_REF + "{model}")
-    components: Json = {**schemas["$defs"], "Error": _ERROR, "Metadata": _metadata()}
-    components["ChatRequest"]["properties"]["model"]["enum"] = list(service.agents)
+    agents = list(service.agents)
+    components: Json = {**_schemas(), "Error": _ERROR, "Metadata": _metadata(), "Nothing": {"type": "object"}}
+    components["ChatRequest"]["properties"]["model"]["enum"] = agents
+    components["Start"]["properties"]["agent"]["enum"] = agents
     document: Json = {
         "openapi": "3.1.0",
         "info": {"title": "Agents as Chat Completions endpoints", "version": "1"},
-        "paths": _paths(list(service.agents)),
+        "paths": {**_paths(agents), **_paths_of_page(service)},
         "components": {"schemas": components},
     }
-    if service.keys:
+    if service.keys or service.page_token:
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    if service.keys:
         document["security"] = [{"key": []}]
     return document
 
 
+def _schemas() -> Json:
+    """The types by their names, and `RunEvent`: each event has its class's name and fields, a number and a time."""
+    types: tuple[Any, ...] = (ChatRequest, ChatCompletion, ChatCompletionChunk, Decisions, Seen, Start, *ANSWERS)
+    named: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (kind.__name__, "validation", TypeAdapter(kind)) for kind in (*types, *EVENTS)
+    ]
+    found, shared = TypeAdapter.json_schemas(named, ref_template=_REF + "{model}")
+    schemas: Json = shared["$defs"]
+    for (name, _), schema in found.items():
+        if "$ref" not in schema:
+            schemas[name] = schema
+    for name in (event.__name__ for event in EVENTS):
+        fields = schemas[name].get("properties", {})
+        schemas[name]["properties"] = {"event": {"const": name}, **fields}
+        schemas[name]["required"] = ["event", *schemas[name].get("required", ())]
+    place = {"n": {"type": "integer"}, "at": {"type": "number", "description": "Seconds since 1970."}}
+    told = [{"$ref": _REF + event.__name__} for event in EVENTS]
+    event = {"type": "object", "required": ["n"], "properties": place, "oneOf": told, "unevaluatedProperties": False}
+    schemas["RunEvent"] = event
+    return schemas
+
+
 def _paths(models: list[str]) -> Json:
-    completion = {"application/json": _ref("ChatCompletion"), "text/event-stream": {"schema": {"type": "string"}}}
+    completion = {**_json("ChatCompletion"), **_stream("ChatCompletionChunk", "Error", end="[DONE]")}
     complete = _operation(completion, body="ChatRequest")
-    stored = _operation({"application/json": _ref("ChatCompletion")})
-    id = [_parameter("id", "path", {"type": "string", "pattern": f"^{ID.pattern.removesuffix(chr(92) + 'Z')}$"})]
-    named = [_parameter("model", "path", {"enum": models})]
+    stored = _operation(_json("ChatCompletion"))
+    id, named = [_id("id")], [_parameter("model", "path", {"enum": models})]
     page = [
         _parameter("after", "query", {"type": "string"}),
         _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 100}),
         _parameter("order", "query", {"enum": ["asc", "desc"]}),
     ]
     listed = _operation({"application/json": {"schema": _list()}})
-    described = _operation({"application/json": _ref("ChatCompletion")}, body="Metadata")
+    described = _operation(_json("ChatCompletion"), body="Metadata")
     deleted = _operation({"application/json": {"schema": {"type": "object", "required": ["id", "object", "deleted"]}}})
     return {
         "/v1/models": {"get": listed},
@@ -77,18 +103,68 @@ def _paths(models: list[str]) -> Json:
     }
 
 
-def _operation(content: Json, *, body: str | None = None) -> Json:
-    failed = {"description": "refused", "content": {"application/json": _ref("Error")}}
-    responses: Json = {"200": {"description": "answered", "content": content}}
-    responses |= {str(status): failed for status in _FAILURES}
+def _paths_of_page(service: Service) -> Json:
+    """What the page is built on."""
+    run, session = [_id("run")], [_id("session")]
+    after = _parameter("after", "query", {"type": "integer", "minimum": 0, "maximum": 10**15 - 1})
+    search = _parameter("search", "query", {"type": "string"})
+    lines = {"type": "string", "description": "The journal, an entry in each line."}
+    begun = _json("Begun")
+    paths: Json = {
+        "/agentkit/agents": {"get": _operation(_json("ServedAgents"))},
+        "/agentkit/runs": {"post": _operation(begun, body="Start", status=201)},
+        "/agentkit/runs/{run}/events": {"get": {**_operation(_stream("RunEvent")), "parameters": [*run, after]}},
+        "/agentkit/runs/{run}/cancel": {
+            "parameters": run,
+            "post": _operation(_json("Cancelling"), body="Nothing", status=202),
+        },
+        "/agentkit/sessions": {"get": {**_operation(_json("SessionRows")), "parameters": [search]}},
+        "/agentkit/sessions/{session}": {
+            "parameters": session,
+            "get": _operation(_json("SessionAsKept")),
+            "delete": _operation(None, status=204),
+        },
+        "/agentkit/sessions/{session}/export": {
+            "parameters": session,
+            "get": _operation({"application/x-ndjson": {"schema": lines}}),
+        },
+        "/agentkit/sessions/{session}/decisions": {
+            "parameters": session,
+            "post": _operation(begun, body="Seen", status=201),
+        },
+    }
+    if service.page_token and not service.keys:
+        for operation in (item[method] for item in paths.values() for method in item if method != "parameters"):
+            operation["security"] = [{"key": []}]
+    return paths
+
+
+def _operation(content: Json | None, *, body: str | None = None, status: int = 200) -> Json:
+    failed = {"description": "refused", "content": _json("Error")}
+    answered = {"description": "answered"} if content is None else {"description": "answered", "content": content}
+    responses: Json = {str(status): answered, **{str(failure): failed for failure in _FAILURES}}
     if body is None:
         return {"responses": responses}
-    taken = {"required": True, "content": {"application/json": _ref(body)}}
-    return {"requestBody": taken, "responses": responses}
+    return {"requestBody": {"required": True, "content": _json(body)}, "responses": responses}
 
 
-def _ref(name: str) -> Json:
-    return {"schema": {"$ref": _REF + name}}
+def _json(name: str) -> Json:
+    return {"application/json": {"schema": {"$ref": _REF + name}}}
+
+
+def _stream(*names: str, end: str | None = None) -> Json:
+    """Server-sent events, of which OpenAPI 3.1 describes each: its data is JSON of one of these types, or the end."""
+    data = [
+        {"type": "string", "contentMediaType": "application/json", "contentSchema": {"$ref": _REF + name}}
+        for name in names
+    ]
+    ends = [] if end is None else [{"const": end}]
+    event = {"type": "object", "required": ["data"], "properties": {"data": {"anyOf": [*ends, *data]}}}
+    return {"text/event-stream": {"schema": event}}
+
+
+def _id(name: str) -> Json:
+    return _parameter(name, "path", {"type": "string", "pattern": f"^{ID_PATTERN}$"})
 
 
 def _parameter(name: str, place: str, schema: Json) -> Json:

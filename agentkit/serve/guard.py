@@ -20,7 +20,8 @@ from .failure import Refusal, log, refusal_for
 from .leaving import Stalled
 
 OPEN = frozenset({"/", "/healthz", "/openapi.json"})  # without a key
-OPEN_FOLDER = "/agentkit/web/"  # files of the page, which asks for a key itself
+PAGE_FOLDER = "/agentkit/"  # what the page is built on, and
+OPEN_FOLDER = "/agentkit/web/"  # its files, which ask for a key themselves
 ANYONE = "anyone"  # the owner of everything where no keys are asked for
 _HEADERS = {
     "x-content-type-options": "nosniff",
@@ -52,9 +53,22 @@ class Reach:
 class Guard:
     """An ASGI layer; every refusal is the API's error object. It names the owner and the request's id in `state`."""
 
-    def __init__(self, app: ASGIApp, *, keys: Collection[Secret], hosts: Collection[str], reach: Reach) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keys: Collection[Secret],
+        page_token: Secret | None = None,
+        hosts: Collection[str],
+        reach: Reach,
+    ) -> None:
         self.app, self.hosts, self.reach = app, frozenset(map(str.lower, hosts)), reach
-        self.owners = {hashlib.sha256(key.reveal().encode()).hexdigest() for key in keys}
+        self.owners = {_digest(key.reveal()): _digest(key.reveal())[:32] for key in keys}
+        self.asks_for = "a key of this server"
+        self.closed = "/" if keys else PAGE_FOLDER  # where a key is asked for
+        if page_token is not None and not keys:
+            self.owners = {_digest(page_token.reveal()): ANYONE}
+            self.asks_for = "the token of the page's address, which this server printed"
         self.busy = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,16 +126,14 @@ class Guard:
         if not self.owners:
             return ANYONE
         scheme, _, key = authorization.partition(" ")
-        given = hashlib.sha256(key.strip().encode("utf-8", "surrogateescape")).hexdigest()
-        known = [owner for owner in self.owners if hmac.compare_digest(owner, given)]
+        given = _digest(key.strip())
+        known = [owner for digest, owner in self.owners.items() if hmac.compare_digest(digest, given)]
         if known and scheme.lower() == "bearer":
-            return known[0][:32]
-        if path in OPEN or path.startswith(OPEN_FOLDER):
+            return known[0]
+        if path in OPEN or path.startswith(OPEN_FOLDER) or not path.startswith(self.closed):
             return ANYONE
-        headers = {"www-authenticate": "Bearer"}
-        raise Refusal(
-            401, "give a key of this server: Authorization: Bearer ...", code="invalid_api_key", headers=headers
-        )
+        told, headers = f"give {self.asks_for}: Authorization: Bearer ...", {"www-authenticate": "Bearer"}
+        raise Refusal(401, told, code="invalid_api_key", headers=headers)
 
     async def _counted(self, scope: Scope, exchange: _Exchange) -> None:
         if scope["path"] == "/healthz":
@@ -134,6 +146,10 @@ class Guard:
             await self.app(scope, exchange.receive, exchange.send)
         finally:
             self.busy -= 1
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def too_large(reach: Reach) -> Refusal:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -13,22 +12,24 @@ from typing import Any
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from agentkit.chat import ChatCompletion, Json, Usage
+from agentkit.chat.wire import configuration_error
 from agentkit.errors import ConfigurationError
 from agentkit.journal import RunState
 from agentkit.middleware.prices import cost, cost_of
 from agentkit.run import Event, Middleware, ModelCall, RunStream, event_json
 from agentkit.run.around import Proceed
 
-from .asked import read_json
+from .asked import invalid, read_json
 from .failure import Refusal, refusal_for
 from .log import RunLog
-from .service import ID, AnyAgent, Service
+from .service import ID, ID_PATTERN, AnyAgent, Service
 
 KEPT = 300.0  # seconds for which the events of a run can be read after its end
 KEPT_BYTES = 32 * 1024 * 1024  # of such events; the run that ended first is forgotten first
@@ -76,6 +77,14 @@ class LiveRun:
             self.log.close()
             self.ended = time.monotonic()
             self.begun.set()
+
+
+class Start(BaseModel):
+    """The body that begins a run. input: null goes on in the session. session: None makes a new one."""
+
+    agent: str
+    input: str | None = Field(min_length=1)
+    session: str | None = Field(default=None, pattern=f"^{ID_PATTERN}$")
 
 
 class ModelSpans(Middleware):
@@ -199,11 +208,14 @@ def routes(runs: Runs) -> list[Route]:
         return JSONResponse({"agents": [_agent_json(name, agent) for name, agent in service.agents.items()]})
 
     async def start(request: Request) -> Response:
-        body = await read_json(request)
-        agent = service.agent(_text(body, "agent"))
-        given = None if body.get("input", "") is None else _text(body, "input")
-        session = uuid.uuid4().hex if body.get("session") is None else _text(body, "session")
-        return started(await runs.start(request, agent, session, given))
+        try:
+            asked = Start.model_validate(await read_json(request))
+        except ValidationError as error:
+            raise invalid(configuration_error("body", error), str(error.errors()[0]["loc"][0])) from None
+        session, agent = asked.session or uuid.uuid4().hex, service.agent(asked.agent)
+        if asked.input is None and not await service.session(request, session).entries():
+            raise Refusal(409, "there is nothing to go on with: give an input", param="input", code="invalid_value")
+        return started(await runs.start(request, agent, session, asked.input))
 
     async def events(request: Request) -> Response:
         after = request.headers.get("last-event-id") or request.query_params.get("after", "0")
@@ -227,14 +239,6 @@ def routes(runs: Runs) -> list[Route]:
 def started(run: LiveRun) -> Response:
     """The answer to whoever started a run."""
     return JSONResponse({"run": run.id, "session": run.session}, 201)
-
-
-def _text(body: Mapping[str, Any], name: str) -> str:
-    """A field of the body that is a text. Raises Refusal."""
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise Refusal(400, f"{name} is a text", param=name, code="invalid_value")
-    return value
 
 
 def _agent_json(name: str, agent: AnyAgent) -> Json:

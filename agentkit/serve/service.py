@@ -23,7 +23,8 @@ from .paused import Parking
 AnyAgent = Agent[Any, Any]
 Agents = AnyAgent | Sequence[AnyAgent] | Mapping[str, AnyAgent]
 Deps = object | Callable[[Request], object | Awaitable[object]]
-ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")  # of sessions, runs and completions (S12)
+ID_PATTERN = "[A-Za-z0-9_-]{1,128}"  # of sessions, runs and completions (S12)
+ID = re.compile(rf"{ID_PATTERN}\Z")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,7 @@ class Service:
     agents: Mapping[str, AnyAgent]
     store: Store = field(default_factory=MemoryStore)
     keys: tuple[Secret, ...] = ()
+    page_token: Secret | None = None
     hosts: tuple[str, ...] = ()
     reach: Reach = field(default_factory=Reach)
     deps: Deps = None
@@ -45,6 +47,7 @@ class Service:
         agents: Agents,
         *,
         keys: Iterable[str] = (),
+        page_token: str | None = None,
         store: Store | None = None,
         reach: Reach | None = None,
         **options: Any,
@@ -53,6 +56,7 @@ class Service:
         if isinstance(keys, str):
             raise ConfigurationError("keys= is one text; give a list of keys: keys=[...]")
         secrets = tuple(api_key(key, "keys") for key in keys)
+        token = None if page_token is None else api_key(page_token, "page_token")
         named = _by_name(agents)
         lacking = next((name for name, agent in named.items() if agent.spec.deps_type is not None), None)
         if lacking is not None and options.get("deps") is None:
@@ -60,7 +64,7 @@ class Service:
         reach = reach or Reach()
         parking = Parking(reach.paused, reach.kept)
         store = MemoryStore() if store is None else store
-        return cls(named, store, secrets, reach=reach, parking=parking, **options)
+        return cls(named, store, secrets, token, reach=reach, parking=parking, **options)
 
     def owner(self, request: Request) -> str:
         """Whose request it is: a name made from its key, the first part of every journal's name."""

@@ -16,6 +16,8 @@ from agentkit import (
     Agent,
     ConfigurationError,
     FunctionModel,
+    LimitReached,
+    Limits,
     MemoryStore,
     Middleware,
     ModelError,
@@ -26,6 +28,7 @@ from agentkit import (
     ScriptedModel,
     Settings,
     ToolError,
+    ToolFailed,
     tool,
 )
 from agentkit.chat import ChatCompletion, ChatRequest
@@ -49,6 +52,12 @@ async def look_up(order: int) -> str:
 async def refund(order: int) -> str:
     """Refund an order."""
     raise ToolError(f"order {order} was never paid")
+
+
+@tool(approval=True)
+async def pay(amount: int) -> str:
+    """Pay an amount."""
+    return "paid"
 
 
 @pytest.fixture
@@ -230,6 +239,48 @@ invoke_agent agent done
     runs = [dict(span.attributes or {}) for span in exported.spans if span.name == "invoke_agent agent"]
     assert len({run["agentkit.run.id"] for run in runs}) == 1
     assert {run["gen_ai.conversation.id"] for run in runs} == {"u42"}
+
+
+async def test_calls_that_were_refused_have_a_span_that_says_why(exported: Exported, tmp_path: Path) -> None:
+    wrong = [("look_up", {"order": "seven"}), ("lookup", {"order": 7}), ("look_up", {"order": 7})]
+    script = [wrong, [("pay", {"amount": 7})], "Nothing was paid."]
+    layers = [exported.tracing, TraceFile(tmp_path / "trace.jsonl")]
+    agent = Agent(ScriptedModel(script), name="desk", tools=[look_up, pay], middleware=layers)
+    waits = await agent.run("Pay 7.", settings=ONE_BY_ONE)
+    await agent.run(waits.state.deny(waits.waiting[0]))
+    expected = """\
+invoke_agent desk waiting
+  chat scripted
+  execute_tool look_up
+  execute_tool look_up error:invalid
+  execute_tool lookup error:invalid
+  chat scripted
+invoke_agent desk done
+  execute_tool pay error:denied
+  chat scripted"""
+    assert exported.tree == expected
+    assert tree_of_file(tmp_path / "trace.jsonl") == expected
+    refused = exported.named("execute_tool pay")
+    assert (refused["gen_ai.tool.call.id"], refused["gen_ai.agent.name"]) == ("1.0", "desk")
+    assert "gen_ai.tool.call.result" not in refused
+
+
+async def test_calls_beyond_a_limit_have_a_span_where_they_were_answered(exported: Exported) -> None:
+    script = [[("look_up", {"order": 7}), ("look_up", {"order": 8})], "I stop here."]
+    agent = Agent(ScriptedModel(script), tools=[look_up], middleware=[exported.tracing])
+    await agent.run("go", limits=Limits(tool_calls=1, on_limit="conclude"))
+    assert exported.tree.count("execute_tool look_up error:cancelled") == 2
+    with pytest.raises(LimitReached):
+        await agent.replace(model=ScriptedModel(script)).run("go", limits=Limits(tool_calls=1))
+    assert exported.tree.count("execute_tool") == 2
+
+
+async def test_a_call_that_was_refused_last_has_its_span_although_the_run_fails(exported: Exported) -> None:
+    agent = Agent(ScriptedModel([[("nowhere", {})]] * 5), tools=[look_up], middleware=[exported.tracing])
+    with pytest.raises(ToolFailed):
+        await agent.run("go")
+    assert exported.tree.endswith("chat scripted\n  execute_tool nowhere error:invalid")
+    assert exported.tree.count("execute_tool") == exported.tree.count("chat")
 
 
 async def test_spans_carry_the_attributes_of_the_conventions(exported: Exported) -> None:

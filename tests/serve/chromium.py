@@ -72,7 +72,7 @@ class Tab:
     def ended(self, status: str = "done") -> None:
         """Wait until the run is over and what is kept of it is shown."""
         self.page.wait_for_selector(f".panel .chip.{status}", state="attached")
-        self.page.wait_for_selector("[aria-label=Send]")
+        self.page.wait_for_selector("text=Send")
 
     def picture(self, name: str) -> None:
         if IMAGES:

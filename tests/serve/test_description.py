@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 
-from agentkit import Agent, FunctionModel, tool
+from agentkit import Agent, FunctionModel, RateLimited, ScriptedModel, tool
 from agentkit.serve import create_app, pass_through
 
+from .asking import Asking
 from .running import running
 
 KEY = "sk-description"
@@ -52,8 +56,54 @@ def test_the_document_names_every_route(url: str) -> None:
         "get /v1/chat/completions/{id}/messages",
         "post /v1/runs/{id}/decisions",
         "get /v1/models",
+        "get /agentkit/agents",
+        "post /agentkit/runs",
+        "get /agentkit/runs/{run}/events",
+        "post /agentkit/runs/{run}/cancel",
+        "get /agentkit/sessions",
+        "get /agentkit/sessions/{session}",
+        "delete /agentkit/sessions/{session}",
+        "get /agentkit/sessions/{session}/export",
+        "post /agentkit/sessions/{session}/decisions",
     }
     assert document["components"]["schemas"]["ChatRequest"]["properties"]["model"]["enum"] == ["offline", "desk"]
+
+
+def test_every_answer_and_event_of_a_conversation_is_as_described() -> None:
+    cashier = Agent(ScriptedModel([[("pay", {"amount": 7})], "paid"]), name="cashier", tools=[pay])
+    script = ScriptedModel([[("cashier", {"input": "pay 7"})], "It is paid.", RateLimited("busy", status=429)])
+    with running(create_app(Agent(script, name="desk", tools=[cashier.as_tool()]))) as url, Asking(url) as client:
+        document = client.http.get("/openapi.json").json()
+
+        def told(method: str, path: str, name: str, **sent: object) -> Any:
+            answer = client.http.request(method, f"/agentkit{path}", **sent)  # type: ignore[arg-type]
+            assert answer.status_code in (200, 201, 202), answer.text
+            check(name, answer.json())
+            return answer.json()
+
+        def check(name: str, value: object) -> None:
+            schema = {**document["components"]["schemas"][name], "components": document["components"]}
+            assert [problem.message for problem in Draft202012Validator(schema).iter_errors(value)] == []
+
+        def events(run: str) -> list[str]:
+            lines = client.http.get(f"/agentkit/runs/{run}/events").text.splitlines()
+            found = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+            for event in found:
+                check("RunEvent", event)
+            return [event["event"] for event in found]
+
+        told("GET", "/agents", "ServedAgents")
+        begun = told("POST", "/runs", "Begun", json={"agent": "desk", "input": "pay 7", "session": "s"})
+        assert {"ToolStarted", "AgentEvent", "Waiting", "RunFinished"} <= set(events(begun["run"]))
+        (call,) = told("GET", "/sessions/s", "SessionAsKept")["waiting"]
+        decision = {"call": call["call"], "digest": call["digest"], "verdict": "approve"}
+        begun = told("POST", "/sessions/s/decisions", "Begun", json=decision)
+        assert events(begun["run"])[-1] == "RunFinished"
+        begun = told("POST", "/runs", "Begun", json={"agent": "desk", "input": "again", "session": "s"})
+        assert events(begun["run"])[-1] == "RunFailed"
+        told("POST", f"/runs/{begun['run']}/cancel", "Cancelling", json={})
+        assert [item["kind"] for item in told("GET", "/sessions/s", "SessionAsKept")["items"]][:2] == ["user", "turn"]
+        told("GET", "/sessions", "SessionRows")
 
 
 @pytest.mark.slow

@@ -39,6 +39,22 @@ def test_requests_without_a_key_are_refused(client: Asking, authorization: str) 
         assert KEY not in json.dumps(client.refused(answer))
 
 
+def test_without_keys_what_the_page_is_built_on_asks_for_its_token_and_the_api_does_not() -> None:
+    with running(served(page_token=KEY)) as url, Asking(url) as client:
+        assert client.ask("a")["model"] == "a"
+        for path in ("/", "/agentkit/web/app.js", "/openapi.json"):
+            assert client.http.get(path).status_code == 200
+        for path in ("/agentkit/agents", "/agentkit/sessions", "/agentkit/runs/x/events"):
+            for key in ("", "Bearer wrong"):
+                refused = client.http.get(path, headers={"authorization": key})
+                assert refused.status_code == 401
+                assert "which this server printed" in client.refused(refused)["message"]
+        told = client.http.get("/agentkit/agents", headers={"authorization": f"Bearer {KEY}"})
+        assert told.json()["agents"][0]["agent"] == "a"
+    with running(served(page_token=KEY, keys=["other"])) as url, Asking(url, KEY) as client:
+        assert client.http.get("/agentkit/agents").status_code == 401
+
+
 def test_health_needs_no_key(client: Asking) -> None:
     assert client.http.get("/healthz", headers={"authorization": ""}).status_code == 200
 
@@ -182,5 +198,5 @@ def test_what_cannot_be_served_is_told_at_once() -> None:
 
 
 def test_keys_are_not_shown(client: Asking) -> None:
-    assert KEY not in repr(served(keys=[KEY]).state.service)
+    assert KEY not in repr(served(keys=[KEY], page_token=KEY).state.service)
     assert isinstance(client.http, httpx.Client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -103,7 +104,7 @@ def tab(browser: Any, url: str) -> Iterator[Open]:
 
 
 def test_two_parallel_calls_are_cards_and_bars_that_begin_before_the_message_ends(tab: Open) -> None:
-    here = tab()
+    here = tab(viewport={"width": 1280, "height": 920})
     page = here.open()
     assert page.inner_text(".hollow h2") == "support"
     here.say("Where are orders 7 and 12, and which arrives first?")
@@ -118,14 +119,14 @@ def test_two_parallel_calls_are_cards_and_bars_that_begin_before_the_message_end
     assert '"arrives": "Tuesday"' in cards.nth(1).inner_text()
     assert page.locator(".text table tr").count() == 3
     assert page.inner_text(".text strong") == "12"
-    bars = page.locator(".span.tool .track > i:not(.early)")
-    boxes = [bars.nth(n).bounding_box() for n in range(2)]
-    assert boxes[1]["x"] < boxes[0]["x"] + boxes[0]["width"]  # both run at a time
-    assert page.locator(".span .track i.early").count() == 2
-    assert page.locator(".span.model").count() == 2
-    figures = page.locator(".panel dd").all_inner_texts()
-    assert len(figures) == 2  # tokens; what it cost is not known
-    assert all(int(figure.replace(",", "")) > 0 for figure in figures)
+    bars = page.locator(".span i")
+    asked, first, second, told = (bars.nth(n).bounding_box() for n in range(4))
+    assert second["x"] < first["x"] + first["width"]  # both run at a time
+    assert first["x"] < asked["x"] + asked["width"]  # and began while the model still spoke
+    assert page.locator(".span.tool i.early").count() == 2
+    assert told["x"] > second["x"] + second["width"]
+    figures = page.inner_text(".panel summary small >> nth=1")  # what it cost is not known
+    assert re.fullmatch(r"[1-9]\d* tokens in, [1-9]\d* out", figures)
     here.picture("page")
 
 
@@ -142,7 +143,7 @@ def test_an_approval_shows_exactly_what_runs_and_then_it_runs(tab: Open) -> None
     page.wait_for_selector("text=Done: refunded 39.90 for order 7.")
     here.ended()
     assert page.locator(".decision").count() == 0
-    assert "done" in page.locator(".card").inner_text()
+    assert "ok" in page.locator(".card.ok summary").inner_text()
 
 
 def test_signs_that_hide_and_numbers_that_javascript_would_round_are_shown_as_they_are(tab: Open) -> None:
@@ -202,7 +203,7 @@ window.fetch = async (path, options) => {
 """
 
 
-def test_a_connection_that_is_lost_is_taken_up_where_it_broke(tab: Open) -> None:
+def test_after_a_connection_is_lost_nothing_is_lost_and_nothing_doubled(tab: Open) -> None:
     here = tab()
     here.page.add_init_script(CUT_ONCE)
     page = here.open()
@@ -212,9 +213,8 @@ def test_a_connection_that_is_lost_is_taken_up_where_it_broke(tab: Open) -> None
     page.wait_for_selector("text=Done: order 7 is packed.")
     here.ended()
     assert page.locator(".text").all_inner_texts() == ["I pack it now.", "Done: order 7 is packed."]
-    read = [request.rpartition("after=")[2] for request in here.requests if "/events?after=" in request]
-    assert len(read) == 2
-    assert int(read[0]) == 0 < int(read[1])
+    read = sum(request.endswith("/events") for request in here.requests)
+    assert read == 2
 
 
 def test_sessions_are_found_resumed_exported_and_deleted(tab: Open) -> None:
@@ -230,25 +230,25 @@ def test_sessions_are_found_resumed_exported_and_deleted(tab: Open) -> None:
     first.ended()
     second = tab()
     page = second.open()
-    assert page.locator(".side li").all_inner_texts() == ["about coffee", "about tea"]
+    assert page.locator("nav li").all_inner_texts() == ["about coffee", "about tea"]
     page.fill("[type=search]", "TEA")
-    page.wait_for_selector(".side li:only-child")
-    page.click(".side li button")
+    page.wait_for_selector("nav li:only-child")
+    page.click("nav li button")
     page.wait_for_selector("text=You said: about tea")
     second.say("and cake")
     page.wait_for_selector("text=You said: and cake")
     second.ended()
     assert page.locator(".user").all_inner_texts() == ["about tea", "and cake"]
     with page.expect_download() as download:
-        page.click("[aria-label=Export]")
+        page.click("text=Export")
     assert download.value.path().read_text().count('"kind":"input"') == 2
     page.on("dialog", lambda dialog: dialog.accept())
-    page.click("[aria-label=Delete]")
+    page.click("text=Delete")
     page.wait_for_selector(".hollow h2")
     page.wait_for_selector("text=Nothing found.")
 
 
-def test_dark_follows_the_system_and_the_choice_stays(tab: Open) -> None:
+def test_light_and_dark_follow_the_system(tab: Open) -> None:
     here = tab(color_scheme="dark")
     page = here.open()
 
@@ -260,10 +260,7 @@ def test_dark_follows_the_system_and_the_choice_stays(tab: Open) -> None:
     here.say("Where are my orders?")
     here.ended()
     here.picture("dark")
-    page.click("[aria-label='Light or dark']")
-    assert ground() > 200
-    page.reload()
-    page.wait_for_selector(".items")
+    page.emulate_media(color_scheme="light")
     assert ground() > 200
 
 
@@ -272,17 +269,17 @@ def test_on_a_phone_everything_is_in_reach_and_nothing_is_cut_off(tab: Open) -> 
     page = here.open()
     here.say("Where are orders 7 and 12?")
     page.wait_for_selector(".text table")
-    page.wait_for_selector("[aria-label=Send]")
+    page.wait_for_selector("text=Send")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert not page.is_visible(".side")
+    assert not page.is_visible("nav")
     here.picture("phone")
-    page.tap("[aria-label=Timeline]")
+    page.tap(".panel summary")
     page.wait_for_selector(".panel .span")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.tap("button[aria-label=Conversations]")
     page.tap("text=New conversation >> nth=0")
     page.wait_for_selector(".hollow h2")
-    assert not page.is_visible(".side")
+    assert not page.is_visible("nav")
 
 
 def focused(page: Any) -> str:
@@ -292,9 +289,6 @@ def focused(page: Any) -> str:
 def test_everything_can_be_done_by_keyboard_alone(tab: Open) -> None:
     here = tab()
     page = here.open()
-    page.keyboard.press("Tab")
-    assert focused(page) == "To the message"
-    page.keyboard.press("Enter")
     page.keyboard.type("money")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("back")
@@ -324,7 +318,7 @@ def test_a_cancelled_run_says_so_and_can_go_on(tab: Open) -> None:
     page = here.open()
     here.say("Pack order 7")
     page.wait_for_selector(".card.running")
-    page.click("[aria-label=Stop]")
+    page.click("text=Stop")
     GO.set()
     page.wait_for_selector(".end.cancelled")
     page.click("text=Go on")
@@ -365,7 +359,7 @@ def test_an_agent_that_runs_as_a_tool_has_its_requests_and_calls_in_the_timeline
         page = here.open()
         here.say("Where are they?")
         here.ended()
-        labels = page.locator(".span .label").all_inner_texts()
+        labels = page.locator(".span code").all_inner_texts()
         assert labels == ["support", "carrier", "↳ carrier", "↳ track_order", "↳ track_order", "↳ carrier", "support"]
         assert page.locator(".span.running").count() == 0
         here.context.close()
@@ -386,14 +380,13 @@ def test_a_request_that_is_refused_keeps_the_draft(tab: Open, url: str) -> None:
     page.wait_for_selector("text=You said: hello")
 
 
-def test_a_server_with_keys_is_opened_by_the_fragment_which_goes_nowhere(tab: Open) -> None:
-    with running(desk(keys=["the-key"])) as url:
+@pytest.mark.parametrize("asked", [{"keys": ["the-key"]}, {"page_token": "the-key"}])
+def test_a_key_is_asked_for_or_taken_from_the_fragment_which_goes_nowhere(tab: Open, asked: dict[str, Any]) -> None:
+    with running(desk(**asked)) as url:
         here = tab(url)
         page = here.page
+        page.on("dialog", lambda asks: asks.accept("the-key") if asks.message.startswith("give ") else asks.dismiss())
         page.goto(f"{url}/")
-        page.wait_for_selector("text=This server asks for a key")
-        page.fill("[name=key]", "the-key")
-        page.click("text=Open")
         page.wait_for_selector(".hollow h2 >> text=support")
         here.complaints.clear()  # the browser reports the 401
         other = tab(url)

@@ -38,8 +38,8 @@ PAYLOADS = """
 """
 STATE = """
 [document.title,
- [...document.querySelectorAll("#app script, #app img, #app iframe, #app object, #app embed, #app video, #app style, #app link, #app base, #app meta, #app math")].length,
- [...document.querySelectorAll("#app *")].flatMap((e) => [...e.attributes]).filter((a) => a.name.startsWith("on")).length,
+ [...document.querySelectorAll("body script, body img, body iframe, body object, body embed, body video, body style, body link, body base, body meta, body math")].length,
+ [...document.querySelectorAll("body *")].flatMap((e) => [...e.attributes]).filter((a) => a.name.startsWith("on")).length,
  [...document.querySelectorAll(".text a")].map((a) => [a.getAttribute("href"), a.rel, a.target])]
 """
 
@@ -83,7 +83,7 @@ def test_texts_of_models_and_tools_run_nothing_and_fetch_nothing(
         for said, text in enumerate([texts] if together else texts.strip().split("\n"), 1):
             here.say(text)
             page.wait_for_selector(f".turn >> nth={2 * said - 1}")
-            page.wait_for_selector("[aria-label=Send]")
+            page.wait_for_selector("text=Send")
             page.locator(".card summary").last.click()
             harmless(page)
         page.reload()

@@ -174,6 +174,13 @@ def test_a_reader_who_reads_nothing_holds_no_run(served: Any) -> None:
         assert names(client.events(run))[-1] == "RunFinished"
 
 
+def test_going_on_where_there_is_nothing_to_go_on_with_is_refused(served: Any) -> None:
+    client = served(create_app(desk("Never.")))
+    for more in ({}, {"session": "new"}):
+        answer = client.post("/agentkit/runs", json={"agent": "desk", "input": None, **more})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (409, "input")
+
+
 def test_a_cancelled_run_says_so_and_its_session_knows_what_is_unknown(served: Any) -> None:
     client = served(create_app(desk([("hold", {"order": 1})], "Done.")))
     begun = client.begin()

@@ -50,3 +50,24 @@ def test_serving_everybody_beyond_this_machine_is_warned_of() -> None:
         assert "WARNING: anyone who reaches 0.0.0.0 can use these agents" in said
         with Asking(f"http://127.0.0.1:{port}") as client:
             assert client.ask("a")["model"] == "a"
+
+
+def test_without_keys_the_page_is_told_with_its_token() -> None:
+    with server("port=0") as (process, port, _):
+        assert process.stderr is not None
+        told = next(line for line in process.stderr if "the page is" in line)
+        address, _, token = told.split()[-1].partition("/#token=")
+        assert address == f"http://127.0.0.1:{port}"
+        with Asking(address, token) as page, Asking(address) as anybody:
+            assert page.http.get("/agentkit/sessions").json() == {"sessions": []}
+            assert anybody.http.get("/agentkit/sessions").status_code == 401
+            assert anybody.ask("a")["model"] == "a"
+
+
+def test_a_port_that_is_taken_is_told_and_the_program_fails() -> None:
+    with server("port=0") as (_, port, _said):
+        command = [sys.executable, "-c", PROGRAM.format(f"port={port}")]
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 1
+    assert "address already in use" in second.stderr
+    assert "#token=" not in second.stderr

@@ -4,46 +4,44 @@ import { apply, empty, opened } from "./conversation.js";
 import * as server from "./server.js";
 import { page } from "./view.js";
 
-const { dataset } = document.documentElement;
-const state = {
-  agents: [], sessions: null, search: "", view: empty(""), draft: "", loading: true, problem: null, locked: false,
-  menu: false, panel: matchMedia("(min-width: 68rem)").matches,
-};
+const state = { agents: [], sessions: [], search: "", view: empty(), problem: null };
 let [reading, frame] = [new AbortController(), 0]; // of the events that are shown, and of the next drawing
 
 const update = (changes) => {
   Object.assign(state, changes);
   cancelAnimationFrame(frame);
-  frame = requestAnimationFrame(() => render(page(state, act), document.getElementById("app")));
+  frame = requestAnimationFrame(() => render(page(state, act), document.body));
 };
 const running = () => state.view.run?.status === "running";
 
 /** What the work gives; what goes wrong is shown. */
-const attempt = async (work) => {
-  try {
-    return await work();
-  } catch (error) {
-    if (error.status === 401) update({ locked: true });
-    else if (error.name !== "AbortError") update({ problem: error.message, loading: false });
-  }
-};
+const attempt = (work) => work().catch((error) => {
+  if (error.name !== "AbortError") update({ problem: error.message });
+  if (error.status === 401 && (sessionStorage.token = prompt(error.message) ?? "")) location.reload();
+});
 
 const list = async () => {
   const { search } = state;
   const { sessions } = await server.get(`sessions?search=${encodeURIComponent(search)}`);
   if (search === state.search) update({ sessions });
 };
-const leave = () => { reading.abort(); return (reading = new AbortController()).signal; };
+const leave = (address) => {
+  reading.abort();
+  history.replaceState(null, "", address);
+  document.querySelector("nav")?.hidePopover();
+  return (reading = new AbortController()).signal;
+};
 
 /** Shows a session, and the events of its run as long as there are any. */
 const show = async (session) => {
-  const signal = leave();
+  const signal = leave(`#session=${session}`);
   const kept = await server.get(`sessions/${session}`, signal);
-  const view = opened(kept, state.view.session === session ? state.view.times : {});
-  history.replaceState(null, "", `#session=${session}`);
-  update({ view, loading: false });
+  const view = opened(kept, state.view.session === session ? state.view.spans : []);
+  update({ view });
   if (!view.run) return;
-  await server.follow(view.run.id, (event) => update(apply(view, event)), signal);
+  const lost = (error) => { if (error.status || signal.aborted) throw error; };
+  await server.follow(view.run.id, (event) => update(apply(view, event)), signal).catch(lost);
+  if (view.run.status === "running") return void setTimeout(act.open, 500, session);
   const after = await server.get(`sessions/${session}`, signal); // what is kept takes the place of what was told
   update({ view: { ...view, ...after, run: view.run } });
   if (after.waiting.length) requestAnimationFrame(() => document.querySelector(".decision")?.focus());
@@ -56,54 +54,46 @@ const run = async (path, body) => {
   if (begun) attempt(() => Promise.all([show(begun.session), list()]));
   return begun;
 };
+const go = (input) => run("runs", { agent: state.view.agent, session: state.view.session, input });
 
 const act = {
-  draft: (draft) => update({ draft }),
-  send: async () => {
-    const { view, draft } = state;
-    if (!draft.trim() || running()) return;
-    update({ draft: "" });
-    if (!(await run("runs", { agent: view.agent, session: view.session, input: draft }))) update({ draft });
+  send: async ({ target: { input } }) => {
+    const text = input.value;
+    if (!text.trim() || running()) return;
+    input.value = "";
+    if (!(await go(text))) input.value ||= text;
   },
-  goOn: () => run("runs", { agent: state.view.agent, session: state.view.session, input: null }),
-  decide: ({ call, digest }, verdict, more) => run(`sessions/${state.view.session}/decisions`, { call, digest, verdict, ...more }),
+  goOn: () => go(null),
+  decide: (decision) => run(`sessions/${state.view.session}/decisions`, decision),
   cancel: () => running() && attempt(() => server.post(`runs/${state.view.run.id}/cancel`)),
-  open: (session) => { update({ loading: true, menu: false, problem: null }); attempt(() => show(session)); },
+  open: (session) => attempt(() => show(session)),
   begin: (agent) => {
-    leave();
-    history.replaceState(null, "", location.pathname);
-    update({ view: empty(agent), menu: false, problem: null, loading: false });
+    leave(location.pathname);
+    update({ view: empty(agent), problem: null });
     document.getElementById("input").focus();
   },
   search: (search) => { update({ search }); attempt(list); },
   export: () => attempt(async () => {
     const { session } = state.view;
-    const href = URL.createObjectURL(new Blob([await server.text(`sessions/${session}/export`)]));
+    const href = URL.createObjectURL(await (await server.request("GET", `sessions/${session}/export`)).blob());
     Object.assign(document.createElement("a"), { href, download: `${session}.jsonl` }).click();
     URL.revokeObjectURL(href);
   }),
   remove: () => confirm("Delete this conversation?") && attempt(async () => {
-    await server.remove(`sessions/${state.view.session}`);
+    await server.request("DELETE", `sessions/${state.view.session}`);
     act.begin(state.view.agent);
     await list();
   }),
-  unlock: (key) => { sessionStorage.setItem("token", key); location.reload(); },
-  toggle: (name) => update({ [name]: !state[name] }),
-  theme: () => {
-    const dark = dataset.theme === "dark" || (!dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-    localStorage.theme = dataset.theme = dark ? "light" : "dark";
-  },
   start: () => attempt(async () => {
+    const given = new URLSearchParams(location.hash.slice(1)); // the part of the address that no server sees
+    const session = given.get("session");
+    if (given.has("token")) sessionStorage.token = given.get("token"); // stays in this tab
+    leave(session ? `#session=${session}` : location.pathname);
     const { agents } = await server.get("agents");
-    const session = new URLSearchParams(location.hash.slice(1)).get("session");
-    update({ agents, view: empty(agents[0].agent), loading: Boolean(session), problem: null });
+    Object.assign(state, { agents, view: empty(agents[0].agent), problem: null });
     await Promise.all([list(), session && show(session)]);
   }),
 };
 
-dataset.theme = localStorage.theme ?? "";
-document.addEventListener("keydown", ({ key, target }) => // in a search, Escape empties it
-  key === "Escape" && target.type !== "search" && (state.menu ? act.toggle("menu") : act.cancel()));
 setInterval(() => running() && update(), 100); // bars grow
-update();
 act.start();

@@ -1,20 +1,21 @@
 // A model's text as HTML that can do no harm: no tags of its own, no images, links to http(s) alone.
-import DOMPurify from "./vendor/purify.mjs";
+import { Component, h } from "./vendor/preact.mjs";
 import { Marked } from "./vendor/marked.mjs";
+import DOMPurify from "./vendor/purify.mjs";
 
-const ALLOWED_TAGS = "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul".split(" ");
-const POLICY = { ALLOWED_TAGS, ALLOWED_ATTR: ["href", "start"], ALLOWED_URI_REGEXP: /^https?:\/\//i, RETURN_TRUSTED_TYPE: true };
+const TAGS = "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul";
+const ALLOWED = { ALLOWED_TAGS: TAGS.split(" "), ALLOWED_ATTR: ["href", "start"], ALLOWED_URI_REGEXP: /^https?:\/\//i };
 const escaped = (text) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt()};`);
 const renderer = { html: ({ text }) => escaped(text), image: ({ text, href }) => escaped(`[image: ${text || href}]`) };
 const marked = new Marked({ breaks: true, renderer });
-
 DOMPurify.addHook("afterSanitizeAttributes", (node) => {
-  if (node.tagName !== "A") return;
-  Object.assign(node, { rel: "noopener noreferrer", target: "_blank", title: node.href });
+  if (node.tagName === "A") Object.assign(node, { rel: "noopener noreferrer", target: "_blank", title: node.href });
 });
-const known = new Map(); // texts that are drawn again and again while another one grows
-export const markdown = (text) => {
-  if (known.size > 200) known.clear();
-  if (!known.has(text)) known.set(text, { __html: DOMPurify.sanitize(marked.parse(text), POLICY) });
-  return known.get(text);
-};
+
+export class Markdown extends Component { // made anew when its own text grows, not when another does
+  shouldComponentUpdate = ({ text }) => text !== this.props.text;
+  render({ text }) {
+    const __html = DOMPurify.sanitize(marked.parse(text), { ...ALLOWED, RETURN_TRUSTED_TYPE: true });
+    return h("div", { class: "text", dangerouslySetInnerHTML: { __html } });
+  }
+}
