@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from agentkit import Agent, FunctionModel, RateLimited, ScriptedModel, tool
-from agentkit.serve import create_app, pass_through
+from agentkit.serve import Reach, create_app, pass_through
 
 from .asking import Asking
 from .running import running
@@ -37,7 +37,7 @@ def pay(amount: int) -> str:
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     agents = [pass_through("offline"), Agent(FunctionModel(lambda request: "ok"), name="desk", tools=[pay])]
-    with running(create_app(agents, keys=[KEY])) as served:
+    with running(create_app(agents, keys=[KEY], reach=Reach(body_seconds=1))) as served:
         yield served
 
 
@@ -115,6 +115,6 @@ def test_whatever_is_sent_the_answer_keeps_to_the_document(url: str, tmp_path: P
         pytest.skip(f"{program} is not installed; it comes with the extra dev")
     command = [str(program), "run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {KEY}", "--no-color"]
     command += ["--checks", ",".join(CHECKS), "--max-examples", "20", "--mode", "all"]
-    command += ["--phases", "examples,fuzzing", "--seed", "7", "--suppress-health-check", "all"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=500)
+    command += ["--phases", "examples,coverage,fuzzing", "--seed", "7", "--suppress-health-check", "all"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=580)
     assert done.returncode == 0, done.stdout[-5000:]
