@@ -38,6 +38,11 @@ class Goal:
     of: Callable[[Figures], float | None]
     duels: tuple[Task, ...] = ()
 
+    def verdict(self, figures: Figures) -> tuple[float | None, bool]:
+        """The figure, and whether the goal is kept; what was not measured is not."""
+        value = self.of(figures)
+        return value, value is not None and value <= self.limit
+
 
 def _duel(what: str, client: Client, field: str, limit: float) -> Goal:
     return Goal(what, limit, (), lambda figures: _middle(figures.duel(client.name, LOOP.key, field)), (LOOP,))
@@ -67,8 +72,11 @@ def _growth(client: Client) -> Callable[[Figures], float | None]:
     return of
 
 
-def _import(figures: Figures) -> float | None:
-    return figures.ratio("import", "agentkit", "pydantic, httpx, anyio", "import_ms")
+STARTS = ("agentkit", "agentkit, its name alone", "pydantic, httpx, anyio")
+
+
+def _import(name: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures.ratio("import", name, STARTS[-1], "import_ms")
 
 
 GOALS = (
@@ -91,7 +99,8 @@ GOALS = (
     ),
     Goal("a slow first call, against the critical path", 1.04, PACED[1:2], _median(PACED[1], AGENTKIT, "run_ms", 2500)),
     Goal("two calls at a time, against the same", 1.04, PACED[2:], _median(PACED[2], AGENTKIT, "run_ms", 2500)),
-    Goal("importing agentkit, against what it stands on", 1.3, (), _import),
+    Goal("`import agentkit`, against what it stands on", 1.3, (), _import(STARTS[1])),
+    Goal("`from agentkit import Agent, RemoteModel`, against the same", 1.3, (), _import(STARTS[0])),
 )
 
 
@@ -106,12 +115,11 @@ def missed(goals: Iterable[Goal], repeats: int) -> list[Goal]:
         found = list(rows(url, clients[: len(OURS)], tasks, repeats))
         found += rows(url, [BARE], [task for task in tasks if task is PACED[0]], repeats)
         found += duels(url, dict.fromkeys(task for goal in goals for task in goal.duels), repeats)
-    found += start_rows(("agentkit", "pydantic, httpx, anyio"), repeats)
+    found += start_rows(STARTS, repeats)
     figures = Figures(found)
     wrong: list[Goal] = []
     for goal in goals:
-        value = goal.of(figures)
-        kept = value is not None and value <= goal.limit
+        value, kept = goal.verdict(figures)
         print(f"{'kept  ' if kept else 'MISSED'} {goal.what}: {value} (at most {goal.limit})", flush=True)
         if not kept:
             wrong.append(goal)

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from .check import GOALS
 from .environments import PACKAGES, versions
 from .figures import Figure, Figures
 from .places import DOCS, HERE, ROOT, WORK
@@ -87,6 +88,7 @@ def _parts(figures: Figures) -> dict[str, str]:
             [("import", cell("import", "import_ms")), ("100 tools", cell("schemas", "schemas_ms"))],
             dict.fromkeys([*IMPORTS, *SCHEMAS]),
         ),
+        "goals": _goals(figures),
         "missing": _missing(figures),
     }
 
@@ -125,6 +127,16 @@ def _ratios(figures: Figures) -> str:
     missing = figures.ratio(LOOP.key, AGENTKIT.name, BARE_WITHOUT_SNIFFIO.name, "cpu_us_turn")
     if missing is not None:
         lines.append(f"\nAgainst the httpx loop without sniffio, in processes of their own: {missing:.2f}.")
+    return "\n".join(lines)
+
+
+def _goals(figures: Figures) -> str:
+    """Each goal, what was measured, and whether it is kept."""
+    lines = ["| | measured | at most | |", "|---|---:|---:|---|"]
+    for goal in GOALS:
+        value, kept = goal.verdict(figures)
+        if value is not None:
+            lines.append(f"| {goal.what} | {value:.2f} | {goal.limit:g} | {'kept' if kept else '**missed**'} |")
     return "\n".join(lines)
 
 

@@ -79,6 +79,7 @@ TASKS = (
 # A fresh process imports what a program of that library begins with; the bare three are what agentkit stands on.
 IMPORTS = {
     "agentkit": ("agentkit", "from agentkit import Agent, RemoteModel"),
+    "agentkit, its name alone": ("agentkit", "import agentkit"),
     "pydantic, httpx, anyio": ("agentkit", "import pydantic, httpx, anyio; pydantic.BaseModel, httpx.AsyncClient"),
     "openai SDK": ("openai_sdk", "from openai import AsyncOpenAI"),
     "agno": ("agno", "from agno.agent import Agent; from agno.models.openai import OpenAIChat"),
