@@ -159,6 +159,7 @@ MISTAKES: list[tuple[str, type[Exception], Callable[[], object], str]] = [
     ("run without its deps", WRONG, lambda: AGENT("offline", deps=Shop, tools=[stock]).run_sync("hi"), "agent 'agent' was made with deps=Shop: give the run deps=..."),
     ("number as input", WRONG, lambda: OFFLINE.run_sync(42), "the input is int: give a text, a list of content parts or messages or a RunState"),
     ("empty text as input", WRONG, lambda: OFFLINE.run_sync(""), "the input is empty: give a text, content parts or messages"),
+    ("half a character as input", WRONG, lambda: OFFLINE.run_sync("ab\ud800"), "the input holds '\\ud800' at 2, half of a character that cannot be sent; give text.encode(errors='replace').decode()"),
     ("empty list as input", WRONG, lambda: OFFLINE.run_sync([]), "the input is empty: give a text, content parts or messages"),
     ("one message instead of a list", WRONG, lambda: OFFLINE.run_sync({"role": "user", "content": "hi"}), "the input is dict: give a text, a list of content parts or messages, e.g. [{'role': 'user', ...}] or a RunState"),
     ("list of texts as input", WRONG, lambda: OFFLINE.run_sync(["hi"]), "input.0 is 'hi': give messages, e.g. {'role': 'user', 'content': 'hi'}, or content parts, e.g. {'type': 'text', 'text': 'hi'}"),

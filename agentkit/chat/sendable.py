@@ -47,5 +47,5 @@ def is_object(text: str) -> bool:
     """Whether the text is one complete JSON object."""
     try:
         return isinstance(from_json(text), dict)
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: half of a surrogate pair
         return False

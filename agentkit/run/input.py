@@ -51,11 +51,22 @@ async def _begun(given: RunInput, session: Any, agent: str) -> RunState:
     return state.apply(Input(uuid.uuid4().hex, agent, messages))
 
 
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"the input holds {text[error.start]!r} at {error.start}, half of a character that cannot be sent; "
+            "give text.encode(errors='replace').decode()"
+        ) from None
+
+
 def messages_of(given: Any) -> tuple[Message, ...]:
     """A text and content parts are one user message; messages are history."""
     if isinstance(getattr(given, "state", None), RunState):
         raise ConfigurationError(f"the input is {type(given).__name__}: give its state, run(result.state)")
     if isinstance(given, str) and given:
+        _check_text(given)
         return (UserMessage(content=given),)
     if is_json(given) or isinstance(given, bytes) or not hasattr(given, "__iter__"):
         hint = f", e.g. [{{'role': {given.get('role', 'user')!r}, ...}}]" if is_json(given) else ""

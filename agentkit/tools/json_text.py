@@ -66,6 +66,8 @@ def _parsed(text: str) -> Any:
         return from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise ToolError(f"the arguments are not valid JSON: {error}") from None
+    except TypeError:
+        raise ToolError("the arguments are not valid JSON: they hold half of a surrogate pair") from None
 
 
 def _kind(value: object) -> str:

@@ -29,6 +29,7 @@ from agentkit import (
     SessionConflict,
     SQLiteStore,
     Tool,
+    ToolFailed,
     tool,
 )
 from agentkit.chat import UserMessage
@@ -155,7 +156,7 @@ class Life(RuleBasedStateMachine):
                     return
                 async with agent.stream(given, session=session) as run:
                     await run.finish()
-            except (SessionConflict, LimitReached) as error:
+            except (SessionConflict, LimitReached, ToolFailed) as error:
                 check_invariants(error)
 
         async def process() -> None:

@@ -101,6 +101,7 @@ REFUSED: list[tuple[str, Tool[..., Any], str, str]] = [
     ("Q72-1e999", flags, '{"on":true,"ratio":1e999}', "ratio: the number is not finite"),
     ("Q72-nested", order, '{"basket":{"items":[],"codes":{"a":-1e999}}}', "basket.codes.a: the number is not finite"),
     ("Q73-surrogate", weather, '{"city":"\\ud800"}', "the arguments are not valid JSON: unexpected end of hex escape at line 1 column 16"),
+    ("Q73-half-a-surrogate-pair", weather, '{"city":"\ud800"}', "the arguments are not valid JSON: they hold half of a surrogate pair"),
     ("Q74-deep", order, '{"todos":' + "[" * 5000 + "]" * 5000 + "}", "the arguments are not valid JSON: recursion limit exceeded at line 1 column 210"),
     ("Q74-deeper-than-100", order, '{"todos":' + "[" * 100 + "]" * 100 + "}", "nested deeper than 100 levels"),
     ("Q75-5000-digits", weather, '{"city":"Rome","days":' + "9" * 5000 + "}", "the arguments are not valid JSON: number out of range at line 1 column 4324"),
