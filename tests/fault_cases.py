@@ -13,6 +13,7 @@ import pytest
 
 SUITES = {
     "tests/faults/test_http_faults.py": "F1",
+    "tests/faults/test_connect_faults.py": "F1",
     "tests/faults/test_tool_behaviours.py": "F2",
     "tests/faults/test_cancellation.py": "F3",
     "tests/faults/test_crash_points.py": "F4",
