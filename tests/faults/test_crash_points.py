@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -68,7 +69,9 @@ async def test_the_golden_run_has_its_moments() -> None:
 
 @trio_is_slow
 @pytest.mark.parametrize("resumers", [1, 2], ids=["one-resumer", "two-resumers"])
-async def test_after_a_crash_at_any_moment_the_run_ends_and_no_write_is_done_twice(resumers: int) -> None:
+async def test_after_a_crash_at_any_moment_the_run_ends_and_no_write_is_done_twice(
+    resumers: int, cases: Callable[[int], None]
+) -> None:
     moments = await all_moments()
     for moment in range(1, len(moments) + 1):
         store, effects = MemoryStore(), Effects()
@@ -86,6 +89,7 @@ async def test_after_a_crash_at_any_moment_the_run_ends_and_no_write_is_done_twi
                 group.start_soon(resume)
         assert len(finished) >= 1, f"moment {moment}: {moments[moment - 1]}"
         check_nothing_lost(await store.session("s").load(), effects)
+    cases(len(moments))
 
 
 @trio_is_slow

@@ -36,7 +36,7 @@ def all_moments(task: Task) -> list[str]:
 @pytest.mark.parametrize("rollback", [False, True], ids=["WAL", "DELETE"])
 @pytest.mark.parametrize("resume", [run_alone, race], ids=["one-resumer", "two-resumers"])
 def test_wherever_a_process_dies_its_run_ends_well_with_every_write_done_at_most_once(
-    resume: Callable[[Task], object], rollback: bool, tmp_path: Path
+    resume: Callable[[Task], object], rollback: bool, tmp_path: Path, cases: Callable[[int], None]
 ) -> None:
     moments = all_moments(task_in(tmp_path / "whole", rollback, 0))
     assert len(moments) >= 60
@@ -48,4 +48,4 @@ def test_wherever_a_process_dies_its_run_ends_well_with_every_write_done_at_most
                 dying.ended(DIED)
             resume(replace(case, fatal=0))
             accepted(checked(case), server)
-    print(f"{len(moments)} deaths: every run ended")
+    cases(len(moments))
