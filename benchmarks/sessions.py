@@ -11,7 +11,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -34,14 +34,15 @@ async def rows_of(messages: int) -> list[bytes]:
     return await session.store.load(session.id)
 
 
-async def microseconds(samples: int, work: Callable[[int], Awaitable[object]]) -> float:
-    """The median time of one piece of work."""
-    taken: list[float] = []
+async def in_turns(samples: int, works: Sequence[Callable[[int], Awaitable[object]]]) -> list[float]:
+    """The median time of each piece of work in µs; they take turns, so that a busy moment falls on all."""
+    taken: list[list[float]] = [[] for _ in works]
     for number in range(samples):
-        began = time.perf_counter()
-        await work(number)
-        taken.append(time.perf_counter() - began)
-    return median(taken) * 1e6
+        for work, times in zip(works, taken, strict=True):
+            began = time.perf_counter()
+            await work(number)
+            times.append((time.perf_counter() - began) * 1e6)
+    return list(map(median, taken))
 
 
 async def fill(store: SQLiteStore, rows: list[bytes], first: int, last: int) -> None:
@@ -49,21 +50,27 @@ async def fill(store: SQLiteStore, rows: list[bytes], first: int, last: int) -> 
         await store.append(f"session {number}", 0, rows)
 
 
-async def load_times(store: SQLiteStore, sessions: int, messages: int) -> list[tuple[str, float]]:
-    """Loading one session of a small and of the whole file, and one ten times as long."""
-    rows, choice, found = await rows_of(messages), random.Random(7), list[tuple[str, float]]()
-    begun = 0
-    for count in (sessions // 100, sessions):
-        await fill(store, rows, begun, count)
-        begun = count
-        await store.load("session 0")
-        taken = await microseconds(SAMPLES, lambda n, of=count: store.load(f"session {choice.randrange(of)}"))
-        found.append((f"load {messages} messages, {count:,} sessions in the file", taken))
-    long = await rows_of(10 * messages)
+async def load_times(small: SQLiteStore, store: SQLiteStore, sessions: int, messages: int) -> list[tuple[str, float]]:
+    """Loading one session of a small file and of a large one, and one ten times as long."""
+    rows, long, few = await rows_of(messages), await rows_of(10 * messages), sessions // 100
+    await fill(small, rows, 0, few)
+    await fill(store, rows, 0, sessions)
     await fill(store, long, sessions, sessions + 20)
-    taken = await microseconds(SAMPLES, lambda n: store.load(f"session {sessions + n % 20}"))
-    found.append((f"load {10 * messages} messages, {sessions:,} sessions in the file", taken))
-    return found
+    choice = random.Random(7)
+    taken = await in_turns(
+        SAMPLES,
+        (
+            lambda n: small.load(f"session {choice.randrange(few)}"),
+            lambda n: store.load(f"session {choice.randrange(sessions)}"),
+            lambda n: store.load(f"session {sessions + n % 20}"),
+        ),
+    )
+    names = (
+        f"load {messages} messages, {few:,} sessions in the file",
+        f"load {messages} messages, {sessions:,} sessions in the file",
+        f"load {10 * messages} messages, {sessions:,} sessions in the file",
+    )
+    return list(zip(names, taken, strict=True))
 
 
 async def append_times(store: SQLiteStore, entries: int) -> list[tuple[str, float]]:
@@ -71,23 +78,21 @@ async def append_times(store: SQLiteStore, entries: int) -> list[tuple[str, floa
     row = (await rows_of(2))[:1]
     await store.append("short", 0, row * 10)
     await store.append("long", 0, row * (entries - SAMPLES))
-    early, late = list[float](), list[float]()
-    for number in range(SAMPLES):
-        for name, position, taken in (("short", 10 + number, early), ("long", entries - SAMPLES + number, late)):
-            began = time.perf_counter()
-            await store.append(name, position, row)
-            taken.append((time.perf_counter() - began) * 1e6)
-    return [
-        ("append one entry from entry 10 on", median(early)),
-        (f"append one entry up to entry {entries:,}", median(late)),
-    ]
+    early, late = await in_turns(
+        SAMPLES,
+        (
+            lambda n: store.append("short", 10 + n, row),
+            lambda n: store.append("long", entries - SAMPLES + n, row),
+        ),
+    )
+    return [("append one entry from entry 10 on", early), (f"append one entry up to entry {entries:,}", late)]
 
 
 async def main(sessions: int, messages: int, entries: int) -> int:
     with tempfile.TemporaryDirectory(prefix="agentkit-sessions-") as folder:
         path = Path(folder) / "sessions.db"
-        async with SQLiteStore(path) as store:
-            loads = await load_times(store, sessions, messages)
+        async with SQLiteStore(Path(folder) / "small.db") as small, SQLiteStore(path) as store:
+            loads = await load_times(small, store, sessions, messages)
             appends = await append_times(store, entries)
             size = path.stat().st_size / 1e6
     print(f"| {sessions:,} sessions of {messages} messages, {size:.0f} MB | median |\n|---|---|")
