@@ -63,7 +63,7 @@ class Guard:
         reach: Reach,
     ) -> None:
         self.app, self.hosts, self.reach = app, frozenset(map(str.lower, hosts)), reach
-        self.owners = {_digest(key.reveal()): _digest(key.reveal())[:32] for key in keys}
+        self.owners = {digest: digest[:32] for digest in (_digest(key.reveal()) for key in keys)}
         self.asks_for = "a key of this server"
         self.closed = "/" if keys else PAGE_FOLDER  # where a key is asked for
         if page_token is not None and not keys:

@@ -15,6 +15,7 @@ from agentkit.chat import Message
 from agentkit.client.transport import Transport
 from agentkit.middleware import Budget, Cache, Compaction, Guardrails, Price, Redact, Untrusted
 from agentkit.models import Model
+from tests.bank import Bank
 
 MAIL = "ann@example.org"
 ASKED = f"pay 1 and 2, and write to {MAIL}"
@@ -49,12 +50,12 @@ def scripted(request: dict[str, Any]) -> Any:
     return {"content": None, "tool_calls": functions}
 
 
-class Layered:
+class Layered(Bank):
     """The agents over a server, what they really did, and what the guards were shown."""
 
     def __init__(self, base_url: str, records: Path, transport: Transport = "stack", replays: bool = False) -> None:
+        super().__init__()
         self.base_url, self.transport = base_url, transport
-        self.done: list[str] = []
         self.posted: list[str] = []
         self.records, self.replays = records, replays
         self.middleware = (
@@ -72,17 +73,6 @@ class Layered:
     def allowed(self, call: Any) -> str | None:
         return "forbidden" if call.arguments.values.get("text") == "forbidden" else None
 
-    @tool
-    async def pay(self, order: int) -> str:
-        """Pay."""
-        self.done.append(f"paid {order}")
-        return f"paid {order}"
-
-    @tool(effect="idempotent")
-    async def note(self, text: str) -> str:
-        """Note."""
-        return "noted"
-
     @tool(effect="read", untrusted=True)
     async def fetch(self, page: int) -> str:
         """Fetch a page."""
@@ -93,12 +83,6 @@ class Layered:
         """Post to the world."""
         self.posted.append(text)
         return "posted"
-
-    @tool(approval=True)
-    async def send(self, to: str) -> str:
-        """Send."""
-        self.done.append(f"sent to {to}")
-        return f"sent to {to}"
 
     def remote(self, name: str) -> Model:
         return RemoteModel(name, base_url=self.base_url, retries=0, transport=self.transport)

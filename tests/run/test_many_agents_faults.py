@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from agentkit import Agent, Handoff, ModelError, RemoteModel, RunState, ScriptedModel, tool
+from agentkit import Agent, Handoff, ModelError, RemoteModel, RunState, ScriptedModel
 from agentkit.journal import Admitted, Nested, Started
 from agentkit.testing import FakeServer
+from tests.bank import Bank
 from tests.faults.golden import finished
 from tests.invariants import check_invariants
 
@@ -22,29 +23,12 @@ SCRIPTS: dict[str, list[Any]] = {
 }
 
 
-class World:
+class World(Bank):
     """Four agents: a desk that asks a bank, which hands over to an auditor; then the desk hands over to a mailer."""
 
     def __init__(self, base_url: str = "") -> None:
-        self.done: list[str] = []
+        super().__init__()
         self.base_url = base_url
-
-    @tool
-    async def pay(self, order: int) -> str:
-        """Pay."""
-        self.done.append(f"paid {order}")
-        return f"paid {order}"
-
-    @tool(effect="idempotent")
-    async def note(self, text: str) -> str:
-        """Note."""
-        return "noted"
-
-    @tool(approval=True)
-    async def send(self, to: str) -> str:
-        """Send."""
-        self.done.append(f"sent to {to}")
-        return "sent"
 
     def agent(self) -> Agent[None, str]:
         def made(name: str, tools: Any, **options: Any) -> Agent[None, str]:
