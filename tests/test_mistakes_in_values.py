@@ -77,7 +77,7 @@ IN = "test_mistakes_in_values.py:N"
 TIMEOUT = "give Timeout(connect=10, first=600, between=120)"
 MISTAKES: dict[str, tuple[type[Exception], Callable[[], object], str]] = {
     "ctx without its type": (ConfigurationError, lambda: tool(no_context), f"tool 'no_context' ({IN}): parameter 'ctx' has no annotation; write e.g. ctx: Context[Any]"),
-    "parameter of a class of one's own": (ConfigurationError, lambda: tool(odd), f"tool 'odd' ({IN}): an annotation has no schema: Unable to generate pydantic-core schema for <class 'tests.test_mistakes_in_values.Odd'>; use types that pydantic knows, or take what the tool needs from ctx.deps"),
+    "parameter of a class of one's own": (ConfigurationError, lambda: tool(odd), f"tool 'odd' ({IN}): parameter 'what': its annotation has no schema: Unable to generate pydantic-core schema for <class 'tests.test_mistakes_in_values.Odd'>; use types that pydantic knows, or take what the tool needs from ctx.deps"),
     "base_url with half an address": (ConfigurationError, lambda: REMOTE("m", base_url="http://[::1/v1"), "base_url='http://[::1/v1' is no URL: Invalid IPv6 URL"),
     "negative count of failures": (ConfigurationError, lambda: TOOL(look_up, max_failures=-1), f"tool 'look_up' ({IN}): max_failures=-1; use a whole number, at least 0"),
     "timeout of no time": (ConfigurationError, lambda: TOOL(look_up, timeout=0), f"tool 'look_up' ({IN}): timeout=0; use seconds above 0, or None"),

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+import pydantic_core
 
 from agentkit.chat import Json
 from agentkit.errors import ToolError
@@ -45,17 +44,17 @@ def read_arguments(text: str | Json, validator: Validator, schema: Json, longest
         attempt: Json = mended(data, schema, schema, repairs)
         if attempt == data:
             raise
-        again = to_json(attempt).decode()
+        again = pydantic_core.to_json(attempt).decode()
         data, booleans = parsed_object(again, nothing_required=True, repairs=repairs, longest=longest)
         values = validator.values(data, booleans)
-    return Arguments(values, to_json(data).decode(), tuple(repairs))
+    return Arguments(values, pydantic_core.to_json(data).decode(), tuple(repairs))
 
 
-class ModelValidator:
-    """Arguments by a pydantic model made of a signature; fields are aliased, so no name is taken."""
+class TypedValidator:
+    """Arguments by the types of a signature."""
 
-    def __init__(self, model: type[BaseModel], names: Mapping[str, str], schema: Json) -> None:
-        self._model, self._names, self._schema = model, names, schema
+    def __init__(self, validator: pydantic_core.SchemaValidator, schema: Json) -> None:
+        self._validator, self._schema = validator, schema
         self._numbers = has_numbers(schema)
 
     def values(self, data: Json, booleans: bool) -> Mapping[str, Any]:
@@ -64,17 +63,13 @@ class ModelValidator:
             if problem is not None:
                 raise ToolError(problem)
         try:
-            model = self._model.__pydantic_validator__.validate_python(data)
-        except ValidationError as error:
+            values: Json = self._validator.validate_python(data)
+        except pydantic_core.ValidationError as error:
             raise ToolError(_lines(error)) from None
-        fields = model.__dict__
-        values = {name: fields[field] for name, field in self._names.items()}
-        if model.__pydantic_extra__:
-            values.update(model.__pydantic_extra__)
         return values
 
 
-def _lines(error: ValidationError) -> str:
+def _lines(error: pydantic_core.ValidationError) -> str:
     lines: list[str] = []
     for row in error.errors(include_url=False)[:20]:
         where = ".".join(str(part) for part in row["loc"]) or "arguments"

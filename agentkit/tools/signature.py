@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
 from agentkit.chat import Json, is_json
 from agentkit.errors import ConfigurationError
 
-from .arguments import ModelValidator
+from .arguments import TypedValidator
 from .context import Context
 
 
@@ -25,7 +27,7 @@ class Signature:
     """What of a function the model sees, and the parameter that gets the context."""
 
     parameters: Json
-    validator: ModelValidator
+    validator: TypedValidator
     context: str | None
     deps_type: Any
 
@@ -33,12 +35,10 @@ class Signature:
 def read_signature(function: Callable[..., Any], descriptions: Mapping[str, str], place: str, names: Json) -> Signature:
     """Read a signature. Raises ConfigurationError for what has no schema, naming the parameter and the remedy."""
     hints = _hints(function, place, names)
-    fields: dict[str, Any] = {}
-    by_name: dict[str, str] = {}
+    fields = _Fields()
     context: str | None = None
     deps_type: Any = None
-    base: type[BaseModel] = _Closed
-    for number, parameter in enumerate(inspect.signature(function).parameters.values()):
+    for parameter in inspect.signature(function).parameters.values():
         name, kind = parameter.name, parameter.kind
         where = f"{place}: parameter {name!r}"
         if kind is parameter.POSITIONAL_ONLY:
@@ -53,15 +53,12 @@ def read_signature(function: Callable[..., Any], descriptions: Mapping[str, str]
         hint = hints[name]
         if hint is Context or get_origin(hint) is Context:
             context, deps_type = name, next(iter(typing.get_args(hint)), None)
-        elif kind is parameter.VAR_KEYWORD:
-            base = _open(hint)
         else:
-            field = f"p{number}"
-            fields[field] = _field(name, parameter.default, hint, descriptions.get(name))
-            by_name[name] = field
-    model = _model(function, base, fields, place)
-    schema = _schema(model, place)
-    return Signature(schema, ModelValidator(model, by_name, schema), context, deps_type)
+            fields.add(parameter, hint, where)
+    schema = fields.json_schema(place)
+    for name in descriptions.keys() & schema["properties"].keys():
+        schema["properties"][name].setdefault("description", descriptions[name])
+    return Signature(schema, TypedValidator(SchemaValidator(fields.core_schema()), schema), context, deps_type)
 
 
 def _bound(function: Callable[..., Any]) -> Mapping[str, Any]:
@@ -79,58 +76,78 @@ def _hints(function: Callable[..., Any], place: str, names: Json) -> dict[str, A
         raise ConfigurationError(f"{place}: an annotation cannot be read: {error}; define or import it above") from None
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
+class _Fields:
+    """The parameters that a model gives, as pydantic's core takes a dictionary with typed keys."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, core_schema.TypedDictField] = {}
+        self._shared: dict[str, CoreSchema] = {}  # what recursive types refer to, by reference
+        self._rest: CoreSchema | None = None  # of **kwargs
+
+    def add(self, parameter: inspect.Parameter, hint: Any, where: str) -> None:
+        """Take a parameter in. Raises ConfigurationError for a type without a schema."""
+        default = parameter.default
+        if isinstance(default, FieldInfo):  # written as `x: int = Field(...)`
+            hint, default = Annotated[hint, default], parameter.empty
+        schema = self._of(hint, where)
+        if parameter.kind is parameter.VAR_KEYWORD:
+            self._rest = schema
+            return
+        if default is not parameter.empty:
+            schema = core_schema.with_default_schema(schema, default=default)
+        self._fields[parameter.name] = core_schema.typed_dict_field(schema, required=schema["type"] != "default")
+
+    def _of(self, hint: Any, where: str) -> CoreSchema:
+        try:
+            found: Any = _adapter(hint).core_schema
+        except (PydanticSchemaGenerationError, PydanticUserError, TypeError, NameError) as error:
+            reason = str(error).splitlines()[0].split(". Set `arb")[0]
+            raise ConfigurationError(
+                f"{where}: its annotation has no schema: {reason}; use types that pydantic knows, "
+                "or take what the tool needs from ctx.deps"
+            ) from None
+        if found["type"] == "definitions":
+            self._shared.update((shared["ref"], shared) for shared in found["definitions"])
+            found = found["schema"]
+        schema: CoreSchema = found
+        return schema
+
+    def core_schema(self) -> CoreSchema:
+        """All of them as one schema."""
+        rest = self._rest
+        whole = core_schema.typed_dict_schema(
+            self._fields, extras_schema=rest, extra_behavior="forbid" if rest is None else "allow"
+        )
+        return core_schema.definitions_schema(whole, list(self._shared.values())) if self._shared else whole
+
+    def json_schema(self, place: str) -> Json:
+        """The same as JSON Schema."""
+        try:
+            return _without_titles(_Generator().generate(self.core_schema()))
+        except (PydanticInvalidForJsonSchema, PydanticUserError) as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigurationError(f"{place}: {reason}; models speak JSON: use JSON types") from None
 
 
-def _open(hint: Any) -> type[BaseModel]:
-    return type(
-        "Open",
-        (BaseModel,),
-        {"__annotations__": {"__pydantic_extra__": dict[str, hint]}, "model_config": ConfigDict(extra="allow")},
-    )
-
-
-def _field(name: str, default: Any, hint: Any, description: str | None) -> Any:
-    """The field of a parameter: the name as its alias, the docstring's description unless a Field has one."""
-    if isinstance(default, FieldInfo):  # written as `x: int = Field(...)`
-        hint, default = Annotated[hint, default], _default_of(default)
-    about: dict[str, Any] = {"alias": name}
-    described = any(isinstance(meta, FieldInfo) and meta.description for meta in typing.get_args(hint)[1:])
-    if description and not described:
-        about["description"] = description
-    if default is not inspect.Parameter.empty:
-        about["default"] = default
-    return hint, Field(**about)
-
-
-def _default_of(field: FieldInfo) -> Any:
-    if field.is_required():
-        return inspect.Parameter.empty
-    return field.get_default(call_default_factory=True, validated_data={})
-
-
-def _model(function: Callable[..., Any], base: type[BaseModel], fields: dict[str, Any], place: str) -> type[BaseModel]:
-    name = getattr(function, "__name__", type(function).__name__)
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    """What pydantic makes of a type."""
     try:
-        model: type[BaseModel] = create_model(name, __base__=base, __module__=function.__module__, **fields)
-    except (PydanticSchemaGenerationError, PydanticUserError, TypeError, NameError) as error:
-        reason = str(error).splitlines()[0].split(". Set `arb")[0]
-        raise ConfigurationError(
-            f"{place}: an annotation has no schema: {reason}; use types that pydantic knows, "
-            "or take what the tool needs from ctx.deps"
-        ) from None
-    return model
+        return _kept(hint, repr(hint))
+    except TypeError:  # no hash
+        return TypeAdapter(hint)
 
 
-def _schema(model: type[BaseModel], place: str) -> Json:
-    try:
-        schema = _without_titles(model.model_json_schema())
-    except (PydanticInvalidForJsonSchema, PydanticUserError) as error:
-        raise ConfigurationError(f"{place}: {str(error).splitlines()[0]}; models speak JSON: use JSON types") from None
-    schema.pop("description", None)
-    schema.setdefault("properties", {})
-    return schema
+@functools.lru_cache(256)
+def _kept(hint: Any, text: str) -> TypeAdapter[Any]:
+    """Most parameters share a few types. The text tells unions apart that are equal but in another order."""
+    return TypeAdapter(hint)
+
+
+class _Generator(GenerateJsonSchema):
+    """Plain defaults as they are: pydantic makes an adapter for each, which takes a quarter of the whole."""
+
+    def encode_default(self, dft: Any) -> Any:
+        return dft if dft is None or dft.__class__ in (bool, int, float, str) else super().encode_default(dft)
 
 
 def _without_titles(schema: Json) -> Json:

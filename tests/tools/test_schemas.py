@@ -319,6 +319,51 @@ def test_what_cannot_be_strict_is_not_and_says_why_when_asked(hint: Any, reason:
         tool(take, strict=True)
 
 
+def test_two_parameters_share_what_a_recursive_type_refers_to() -> None:
+    def compare(left: Node, right: Node, others: list[Node], address: Address | None = None) -> str:
+        """Compare."""
+        return "ok"
+
+    schema = parameters(compare)
+    assert set(schema["$defs"]) == {"Node", "Address"}
+    assert schema["properties"]["left"] == schema["properties"]["right"] == {"$ref": "#/$defs/Node"}
+    leaf = Node(name="a")
+    values = tool(compare).validate('{"left":{"name":"a"},"right":{"name":"a"},"others":[{"name":"a"}]}').values
+    assert values == {"left": leaf, "right": leaf, "others": [leaf], "address": None}
+
+
+def test_unions_that_are_equal_keep_their_own_order() -> None:
+    def one(x: int | str) -> str:
+        """One."""
+        return str(x)
+
+    def other(x: str | int) -> str:
+        """Other."""
+        return str(x)
+
+    kinds = [[sub["type"] for sub in parameters(take)["properties"]["x"]["anyOf"]] for take in (one, other)]
+    assert kinds == [["integer", "string"], ["string", "integer"]]
+
+
+def test_metadata_without_a_hash_is_no_obstacle() -> None:
+    def take(x: Annotated[int, {"unit": "m"}, Field(ge=1)]) -> str:
+        """Take."""
+        return str(x)
+
+    assert parameters(take)["properties"]["x"] == {"type": "integer", "minimum": 1}
+
+
+def test_each_call_gets_a_default_of_its_own() -> None:
+    def collect(a: list[int] = [], b: list[int] = Field(default_factory=list)) -> str:  # noqa: B006, B008
+        """Collect."""
+        return "ok"
+
+    made = tool(collect)
+    first, second = made.validate("{}").values, made.validate("{}").values
+    assert first == second == {"a": [], "b": []}
+    assert all(first[name] is not second[name] for name in "ab")
+
+
 def test_the_context_is_absent_from_the_schema_wherever_it_stands() -> None:
     def first(ctx: Context[str], x: int) -> str:
         """First."""
