@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,7 @@ class EarlyStarts:
         self._looked_at: set[int] = set()
         self._enabled = run.shared.group is not None and run.spec.early_start is not False
         self._structured = run.spec.output is not None
+        self._plain = None if self._structured else run.emit
         self._most = run.team.limits.calls_per_turn
         self._lengths: dict[int, int] = {}  # characters of each choice
         self._read = 0  # of them, already told as structured output
@@ -49,8 +51,15 @@ class EarlyStarts:
         """Whether the model told anything of its message."""
         return self._partial is not None
 
-    async def on_chunk(self, chunk: dict[str, Any], partial: PartialCompletion) -> None:
+    def on_chunk(self, chunk: dict[str, Any], partial: PartialCompletion) -> Awaitable[None]:
         """Called by the model for each chunk, the live accumulator travelling along."""
+        if self._plain is not None and partial is self._partial and len(partial.deltas) == 1:
+            kind, text, choice = partial.deltas[0]
+            if kind == "content" and not choice and not partial.choices[0].calls:
+                return self._plain(TextDelta(text))  # nearly every chunk; a coroutine for each would be felt
+        return self._follow(partial)
+
+    async def _follow(self, partial: PartialCompletion) -> None:
         if partial is not self._partial:
             if self._partial is not None:
                 await self.restart("the model began its message again")
