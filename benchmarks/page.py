@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from .check import GOALS
+from .check import GOALS, PEER_GOALS
 from .environments import PACKAGES, versions
 from .figures import Figure, Figures
 from .places import DOCS, HERE, ROOT, WORK
@@ -133,7 +133,7 @@ def _ratios(figures: Figures) -> str:
 def _goals(figures: Figures) -> str:
     """Each goal, what was measured, and whether it is kept."""
     lines = ["| | measured | at most | |", "|---|---:|---:|---|"]
-    for goal in GOALS:
+    for goal in (*GOALS, *PEER_GOALS):
         value, kept = goal.verdict(figures)
         if value is not None:
             lines.append(f"| {goal.what} | {value:.2f} | {goal.limit:g} | {'kept' if kept else '**missed**'} |")
