@@ -21,6 +21,8 @@ from agentkit.errors import ConfigurationError
 from .arguments import TypedValidator
 from .context import Context
 
+_NOT_JSON = (PydanticInvalidForJsonSchema, PydanticUserError)
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -124,9 +126,18 @@ class _Fields:
         """The same as JSON Schema."""
         try:
             return _without_titles(_Generator().generate(self.core_schema()))
-        except (PydanticInvalidForJsonSchema, PydanticUserError) as error:
+        except _NOT_JSON as error:
             reason = str(error).splitlines()[0]
-            raise ConfigurationError(f"{place}: {reason}; models speak JSON: use JSON types") from None
+            raise ConfigurationError(f"{place}{self._culprit()}: {reason}; models speak JSON: use JSON types") from None
+
+    def _culprit(self) -> str:
+        """The parameter without a JSON Schema, as an error names it; nothing when it is none alone."""
+        for name, field in self._fields.items():
+            try:
+                _Generator().generate(core_schema.definitions_schema(field["schema"], list(self._shared.values())))
+            except _NOT_JSON:
+                return f": parameter {name!r}"
+        return ""
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any]:

@@ -392,9 +392,9 @@ def unknown(x: NotDefined) -> str:  # type: ignore[name-defined]  # noqa: F821
     return str(x)
 
 
-def function_taking(x: Callable[[int], int]) -> str:
+def function_taking(first: int, x: Callable[[int], int]) -> str:
     """No."""
-    return str(x)
+    return str(x(first))
 
 
 @pytest.mark.parametrize(
@@ -406,7 +406,10 @@ def function_taking(x: Callable[[int], int]) -> str:
             lambda: tool(unknown),
             "an annotation cannot be read: name 'NotDefined' is not defined; define or import it above",
         ),
-        (lambda: tool(function_taking), "models speak JSON: use JSON types"),
+        (
+            lambda: tool(function_taking),
+            "parameter 'x': Cannot generate a JsonSchema for core_schema.CallableSchema; models",
+        ),
         (lambda: tool(google, name="my tool"), "'my tool' is no tool name; names are 1 to 64 of A-Z a-z 0-9 _ -"),
         (lambda: tool(google, name="x" * 65), "is no tool name"),
     ],
