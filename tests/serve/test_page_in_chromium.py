@@ -341,7 +341,7 @@ def test_the_agent_is_chosen_where_several_are_served(tab: Open) -> None:
         here = tab(url)
         page = here.open()
         page.select_option("[aria-label=Agent]", "coffee")
-        assert page.inner_text(".hollow h2") == "coffee"
+        page.wait_for_selector(".hollow h2:text-is('coffee')")
         here.say("who are you?")
         page.wait_for_selector("text=I am coffee")
         here.ended()
