@@ -41,7 +41,6 @@ class EarlyStarts:
         self._looked_at: set[int] = set()
         self._enabled = run.shared.group is not None and run.spec.early_start is not False
         self._structured = run.spec.output is not None
-        self._plain = None if self._structured else run.emit
         self._most = run.team.limits.calls_per_turn
         self._lengths: dict[int, int] = {}  # characters of each choice
         self._read = 0  # of them, already told as structured output
@@ -53,10 +52,11 @@ class EarlyStarts:
 
     def on_chunk(self, chunk: dict[str, Any], partial: PartialCompletion) -> Awaitable[None]:
         """Called by the model for each chunk, the live accumulator travelling along."""
-        if self._plain is not None and partial is self._partial and len(partial.deltas) == 1:
+        emit = self._emit
+        if emit is not None and not self._structured and partial is self._partial and len(partial.deltas) == 1:
             kind, text, choice = partial.deltas[0]
             if kind == "content" and not choice and not partial.choices[0].calls:
-                return self._plain(TextDelta(text))  # nearly every chunk; a coroutine for each would be felt
+                return emit(TextDelta(text))  # nearly every chunk; a coroutine for each would be felt
         return self._follow(partial)
 
     async def _follow(self, partial: PartialCompletion) -> None:
